@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: Apache-2.0
+# cp_module(NAME SOURCES ... [USES module...] [LINKS imported-target...])
+# One static library a folder. Headers stand beside their sources and are seen only by the folders that name this one in
+# USES: an include against the arrows does not compile. USES is not passed on (base is: it is the common language).
+function(cp_module name)
+  cmake_parse_arguments(M "" "" "SOURCES;USES;LINKS" ${ARGN})
+  add_library(${name} STATIC ${M_SOURCES})
+  target_include_directories(${name} INTERFACE ${CMAKE_CURRENT_SOURCE_DIR} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
+  target_link_libraries(${name} PRIVATE cp_flags)
+  foreach(dep ${M_USES})
+    if(dep STREQUAL base)
+      target_link_libraries(${name} PUBLIC base)
+    else()
+      target_link_libraries(${name} PRIVATE ${dep})
+    endif()
+  endforeach()
+  target_link_libraries(${name} PRIVATE ${M_LINKS})
+endfunction()
+
+# cp_unit_test(NAME SOURCES ... USES module... [LINKS ...] [WRAPS function...])
+# A cmocka program, run by ctest under the same name (check --only NAME).
+function(cp_unit_test name)
+  cmake_parse_arguments(T "" "" "SOURCES;USES;LINKS;WRAPS" ${ARGN})
+  add_executable(${name} ${T_SOURCES})
+  target_link_libraries(${name} PRIVATE cp_flags ${T_USES} ${T_LINKS} PkgConfig::CMOCKA Threads::Threads)
+  foreach(fn ${T_WRAPS})
+    target_link_options(${name} PRIVATE -Wl,--wrap=${fn})
+  endforeach()
+  target_compile_definitions(${name} PRIVATE CP_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+  add_test(NAME ${name} COMMAND ${name})
+endfunction()
