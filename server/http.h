@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #define HTTP_VARS_MAX 6
+#define HTTP_EXTRA_HEADERS 4
 
 struct route;
 struct net_cancel;
@@ -33,7 +34,8 @@ struct http_req {
     int64_t deadline_us;       /* clock_mono_us() base */
     char request_id[40];
     struct text authorization; /* the header's value; empty when absent */
-    struct net_cancel *cancel; /* fired when the server gives the request up */
+    const char *peer;          /* address of the client, e.g. "127.0.0.1" */
+    struct net_cancel *cancel; /* fired when the server gives the request up; NULL on inline routes */
     void *app;                 /* what app/ wired: struct services * of this API */
     void *internal;            /* the server's own */
 };
@@ -43,6 +45,10 @@ struct http_res {
     const char *content_type;  /* NULL: application/json */
     struct buf body;
     int retry_after_s;         /* 0: none */
+    struct http_extra {        /* filled by res_header() */
+        const char *name, *value;
+    } extra[HTTP_EXTRA_HEADERS];
+    size_t extra_count;
 };
 
 typedef int (*http_handler)(struct http_req *req, struct http_res *res, struct app_error *err);
@@ -60,7 +66,11 @@ int req_query_int(struct http_req *req, const char *name, int64_t fallback, int6
 int req_query_bool(struct http_req *req, const char *name, bool fallback, bool *ret, struct app_error *err);
 /** @return the value of header @p name (any case), or NULL. */
 const char *req_header(struct http_req *req, const char *name);
-/** The body as a JSON object, parsed once (contract 5.4 rows 7, 8; design 9.4). Borrowed from the request. */
+/** The value of field @p name of an application/x-www-form-urlencoded body (first of several, decoded), or NULL. */
+const char *req_form(struct http_req *req, const char *name);
+/** The body as a JSON object, parsed once (contract 5.4 rows 7, 8; design 9.4). Borrowed from the request.
+ *  @return 0, or -1 with APP_MEDIA_TYPE (Content-Type is not JSON), APP_BODY_MISSING (empty), APP_BODY_MALFORMED (no JSON
+ *  object) or APP_BAD_REQUEST (too deep, too many values, duplicate keys). */
 int req_json(struct http_req *req, const json_t **ret, struct app_error *err);
 
 /** Success envelope E4 in the request's language, followed by the members of @p fields (an object; stolen, NULL = internal error). */
@@ -71,6 +81,9 @@ int res_success_raw(struct http_req *req, struct http_res *res, struct buf *memb
 int res_done(struct http_req *req, struct http_res *res, struct app_error *err);
 /** The whole body from @p object (stolen), no envelope. */
 int res_json(struct http_res *res, json_t *object, struct app_error *err);
+/** One more header of the answer. @p name and @p value must live as long as the request (literals, its arena).
+ *  @return 0, or -1 with APP_INTERNAL (too many, or CR/LF inside). */
+int res_header(struct http_res *res, const char *name, const char *value, struct app_error *err);
 /** Write the body the error table gives for @p e in @p lang. Used by the server for every failed handler. */
 int res_error_body(struct buf *body, const struct app_error *e, enum lang lang);
 #endif
