@@ -15,6 +15,8 @@
 #include <string.h>
 #include <time.h>
 
-#pragma GCC poison strcpy strcat strncpy strncat sprintf vsprintf strtok atoi atol atoll rand srand
+#pragma GCC poison strcpy strcat strncpy strncat sprintf vsprintf strtok atoi atol atoll srand
+/* Not poisoned: openssl/evp.h names parameters so. A call is an error all the same. */
+int rand(void) __attribute__((deprecated("banned: use RAND_bytes()")));
 #pragma GCC poison gmtime localtime ctime asctime mktime gets
 #endif
