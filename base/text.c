@@ -56,6 +56,11 @@ bool text_starts_with(struct text a, const char *prefix)
     return a.len >= n && memcmp(a.p, prefix, n) == 0;
 }
 
+bool text_is_blank(const char *s)
+{
+    return s[strspn(s, " \t\r\n")] == '\0';
+}
+
 bool text_eq_secret(struct text a, struct text b)
 {
     volatile unsigned char diff = a.len != b.len;

@@ -28,6 +28,8 @@ bool text_contains_nocase(struct text haystack, struct text needle);
 /** Bytewise order, shorter first on a common prefix. @return <0, 0, >0 */
 int text_cmp(struct text a, struct text b);
 bool text_starts_with(struct text a, const char *prefix);
+/** @return true when @p s holds nothing but blanks, tabs and line ends. */
+bool text_is_blank(const char *s);
 /** Compare in constant time for equal lengths; for secrets. */
 bool text_eq_secret(struct text a, struct text b);
 /** Parse all of @p t as a decimal integer with optional minus. @return 0 and *ret, or -1 (empty,
