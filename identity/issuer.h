@@ -19,28 +19,31 @@
 #define ISSUER_KEY_DELAY_S                                                                         \
     15 /* a new key is published this long before it signs: longer than a verifier's cool-down */
 #define ISSUER_KEY_ID_BYTES 44 /* RFC 7638 thumbprint in base64url and a NUL */
-#define ISSUER_SHA256_HEX_BYTES 65
+#define ISSUER_SHA256_BYTES 32
+
+/** A password as it is stored: scrypt (RFC 7914) with its parameters. */
+struct issuer_password {
+    struct text salt, hash;
+    int64_t n, r, p;
+};
 
 /** One account, strings owned by the arena it was read into. */
 struct issuer_account {
-    const char *id;            /* becomes sub; a UUID */
-    const char *username;      /* lower case; becomes preferred_username */
-    const char *password_hash; /* of issuer_hash_password() */
+    const char *id;       /* becomes sub; a UUID */
+    const char *username; /* lower case; becomes preferred_username */
+    struct issuer_password password;
+    const char *roles; /* names joined by one blank; become realm_access.roles */
     bool is_enabled;
-    const char *const *roles; /* become realm_access.roles */
-    size_t role_count;
 };
 
 /** A refresh token as it is stored: its SHA-256, never itself. */
 struct issuer_refresh {
-    char token_sha256[ISSUER_SHA256_HEX_BYTES];
-    char session_id[40];
-    char account_id[40];
-    int64_t auth_time_s; /* sign-in with the password */
+    unsigned char sha256[ISSUER_SHA256_BYTES];
+    const char *session_id, *account_id, *client_id;
+    int64_t auth_time_s; /* when the password was given */
     int64_t expires_s;
+    bool is_used; /* used or revoked; ignored by put */
 };
-
-enum issuer_take { ISSUER_TAKE_UNKNOWN, ISSUER_TAKE_FRESH, ISSUER_TAKE_REUSED };
 
 /** All return 0, or -1 with *err (APP_DATABASE ...). Threads: any. They may block. */
 struct issuer_store {
@@ -50,16 +53,21 @@ struct issuer_store {
                             struct issuer_account *ret, struct app_error *err);
     int (*find_by_id)(void *ctx, struct arena *a, const char *id, struct issuer_account *ret,
                       struct app_error *err);
-    /** Store a token. -1 with APP_CONFLICT when its session has been revoked meanwhile. */
     int (*put_refresh)(void *ctx, const struct issuer_refresh *token, struct app_error *err);
-    /** Mark the token of that digest as used, atomically: of two callers one gets FRESH, the other
-     * REUSED. *ret is set for FRESH and REUSED. A token of a revoked session is UNKNOWN or REUSED.
-     */
-    int (*take_refresh)(void *ctx, const char *token_sha256, struct issuer_refresh *ret,
-                        enum issuer_take *ret_take, struct app_error *err);
-    /** No token of the session may be taken, and none put, after this. */
+    /** Also used and expired ones; -1 with APP_NOT_FOUND. */
+    int (*get_refresh)(void *ctx, struct arena *a, const unsigned char sha256[ISSUER_SHA256_BYTES],
+                       struct issuer_refresh *ret, struct app_error *err);
+    /** Mark as used, atomically: of several callers exactly one learns that the token was valid
+     * until then. */
+    int (*consume_refresh)(void *ctx, const unsigned char sha256[ISSUER_SHA256_BYTES],
+                           int64_t now_s, bool *ret_was_valid, struct app_error *err);
+    /** Mark every token of the session as used. */
     int (*revoke_session)(void *ctx, const char *session_id, struct app_error *err);
 };
+
+struct db_pool;
+/** The store on the database tables of db/account_store.h; @p pool is borrowed. */
+struct issuer_store issuer_store_on_db(struct db_pool *pool);
 
 struct issuer_config {
     const char *base_url; /* without a slash at the end; issuer = base_url + "/realms/" + realm */
@@ -122,6 +130,8 @@ struct issuer_answer {
 void issuer_token_request(struct issuer *is, const struct issuer_token_input *in, struct arena *a,
                           struct issuer_answer *ret);
 
-/** @return "$scrypt$ln=15,r=8,p=1$salt$hash" of @p password in @p a, or NULL with APP_INTERNAL. */
-char *issuer_hash_password(struct arena *a, struct text password, struct app_error *err);
+/** Hash a new password (8-1024 bytes) with fresh salt, into @p a. @return 0, or -1 with
+ * APP_BAD_REQUEST (length) or APP_INTERNAL. Blocks as a token request does. */
+int issuer_hash_password(struct arena *a, struct text password, struct issuer_password *ret,
+                         struct app_error *err) __attribute__((warn_unused_result));
 #endif
