@@ -25,7 +25,8 @@
 
 struct net;
 struct net_cancel;
-struct kind;       /* view.h */
+struct kube_kind; /* view.h */
+struct view;
 struct list_query; /* list.h */
 
 /* ---- the registry (cluster.c) ---- */
@@ -69,6 +70,7 @@ struct kube_config {
     int max_in_flight;         /* per cluster; 0: 64 */
     int connect_timeout_ms;    /* 0: 3000 */
     int first_byte_timeout_ms; /* 0: 15000 */
+    int utc_offset_min;        /* of the times in detail views (contract.utc_offset_min) */
     int64_t (*clock_us)(void); /* NULL: clock_mono_us; tests inject one for the breaker */
 };
 
@@ -141,12 +143,16 @@ json_t *kube_get_json(const struct kube_call *call, const char *path, size_t max
                       struct app_error *err) __attribute__((warn_unused_result));
 
 struct kube_list_request {
-    const struct kind *kind;
+    const struct kube_kind *kind;
     const char *namespace_name; /* NULL, or "all" in any case: the whole cluster; ignored for
                                    cluster-scoped kinds */
     const char *label_selector; /* NULL: none; sent escaped */
     const char *field_selector; /* NULL: none; sent escaped */
     const struct list_query *query;
+    struct view *view; /* another view than the kind's list view; NULL: that one */
+    /* keep only these items (list_run_set_filter); NULL: all */
+    bool (*keep)(void *ctx, struct text namespace_name, struct text name);
+    void *keep_ctx;
     bool with_usage; /* pods: merge pod metrics of the same namespace, matched by namespace and name
                         (BUG-23); read with the cluster's own credential, only used for pods the
                         identity may list; failure ignored */
@@ -162,13 +168,13 @@ int kube_list(const struct kube_call *call, const struct kube_list_request *req,
               struct buf *ret_members, struct app_error *err) __attribute__((warn_unused_result));
 /** Read one object and append the members of its detail view. @p namespace_name NULL for
  * cluster-scoped kinds. */
-int kube_get_detail(const struct kube_call *call, const struct kind *kind,
+int kube_get_detail(const struct kube_call *call, const struct kube_kind *kind,
                     const char *namespace_name, const char *name, struct buf *ret_members,
                     struct app_error *err) __attribute__((warn_unused_result));
 /** Read one object as the API server's own YAML text (UTF-8, checked), at most 8 MiB. */
-int kube_get_yaml(const struct kube_call *call, const struct kind *kind, const char *namespace_name,
-                  const char *name, struct buf *ret, struct app_error *err)
-    __attribute__((warn_unused_result));
+int kube_get_yaml(const struct kube_call *call, const struct kube_kind *kind,
+                  const char *namespace_name, const char *name, struct buf *ret,
+                  struct app_error *err) __attribute__((warn_unused_result));
 
 struct kube_write {
     const char *method;       /* "POST", "PUT", "PATCH", "DELETE" */
@@ -178,8 +184,9 @@ struct kube_write {
 };
 /**
  * Write, sent exactly once whatever happens (K8S-20): after APP_UPSTREAM_UNREACHABLE, _TIMEOUT,
- * _BROKEN or APP_CANCELLED the change may or may not have been made. 2xx is success; the answer
- * goes to *ret as a new reference when @p ret is not NULL (NULL for an empty answer).
+ * _BROKEN or APP_CANCELLED the change may or may not have been made. Success is 204, or any 2xx
+ * with a JSON body; the body goes to *ret as a new reference when @p ret is not NULL (NULL for
+ * 204).
  */
 int kube_write(const struct kube_call *call, const struct kube_write *w, json_t **ret,
                struct app_error *err) __attribute__((warn_unused_result));
@@ -194,11 +201,11 @@ int kube_ping(const struct kube_call *call, struct app_error *err)
 bool kube_namespace_is_all(const char *namespace_name);
 /** @return the list path of @p kind, every segment escaped; NULL with APP_BAD_REQUEST (empty or dot
  * segment) or APP_INTERNAL. */
-const char *kube_path_list(struct arena *a, const struct kind *kind, const char *namespace_name,
-                           struct app_error *err);
+const char *kube_path_list(struct arena *a, const struct kube_kind *kind,
+                           const char *namespace_name, struct app_error *err);
 /** @return the path of one object; "all" is an ordinary (literal) namespace here. */
-const char *kube_path_item(struct arena *a, const struct kind *kind, const char *namespace_name,
-                           const char *name, struct app_error *err);
+const char *kube_path_item(struct arena *a, const struct kube_kind *kind,
+                           const char *namespace_name, const char *name, struct app_error *err);
 /** @return @p pattern with each "{}" replaced by the next of @p segments, escaped, e.g.
  * "/api/v1/namespaces/{}/pods/{}/log". */
 const char *kube_path_format(struct arena *a, const char *pattern, const char *const segments[],

@@ -15,7 +15,7 @@ struct kube_trust {
     char fingerprint[KUBE_FINGERPRINT_BYTES]; /* hex SHA-256 of the leaf; "" unless state is PENDING
                                                  or PIN */
     char *ca_pem;      /* malloc'ed; NULL unless state is CA: kube_trust_finish() */
-    char message[192]; /* PENDING: the detailMessage for the client, with the operator's next step;
+    char message[256]; /* PENDING: the detailMessage for the client, with the operator's next step;
                           else "" */
 };
 void kube_trust_finish(struct kube_trust *t);
@@ -83,4 +83,11 @@ int kube_ensure_namespace(const struct kube_call *call, const char *namespace_na
  * replaced. */
 int kube_ensure_roles(const struct kube_call *call, const char *namespace_name,
                       struct app_error *err) __attribute__((warn_unused_result));
+/**
+ * Mint a token of the account for @p lifetime_s (at least 600) seconds and append it to @p ret,
+ * whose bytes the caller wipes. For showing it to its owner only (design 4 "Acting").
+ */
+int kube_token_request(const struct kube_call *call, const struct kube_account *account,
+                       int lifetime_s, struct buf *ret, struct app_error *err)
+    __attribute__((warn_unused_result));
 #endif
