@@ -43,6 +43,7 @@ struct right_row {
     const char *cluster_type;
     const char *provider_type;
     const char *user_type;
+    const char *user_auth_id;         /* NULL for a super administrator's list_clusters */
     const char *namespace_name;       /* NULL in user_store_list_clusters() */
     const char *role_set_code;        /* NULL in user_store_list_clusters() */
     const char *service_account_name; /* NULL in user_store_list_clusters() */
