@@ -103,7 +103,6 @@ step_programs() {
     result "as before: $(setting "$RUN/bin/from" PROGRAMS)"
     return 0
   fi
-  mkdir -p "$RUN/bin"
   if [ -n "$KUBECONFIG_GIVEN" ] && allowed path && command -v kubectl >/dev/null; then
     dispatcher
     programs_from path "kubectl on PATH"

@@ -32,12 +32,15 @@ release_url() {
 digest_matches() {
   case $2 in
     sha256:* | sha512:*) ;;
-    *) die "$RELEASES: checksum must be sha256:... or sha512:..., found $2" ;;
+    *)
+      say "$RELEASES: checksum must be sha256:... or sha512:..., found $2"
+      return 1
+      ;;
   esac
   echo "${2#*:}  $1" | "${2%%:*}sum" --check --status
 }
 
-# release_download COMPONENT FILE: the verified file, or status 3
+# release_download COMPONENT FILE: the verified file, or status 3 (not to be had), or 1 (refused)
 release_download() {
   local version path digest published url
   read -r version path digest published <<<"$(release_row "$1")"
@@ -53,7 +56,9 @@ release_download() {
   fi
   digest_matches "$2" "$digest" || {
     rm -f "$2"
-    die "$1: the file at $url does not have the published checksum $digest ($published). It was deleted and nothing of it was used."
+    say "$1: the file at $url does not have the published checksum $digest ($published)."
+    say "It was deleted, nothing of it was used. Either the download was changed on its way, or the table is wrong."
+    return 1
   }
 }
 
@@ -84,13 +89,16 @@ release_fetch() {
   for component in etcd kubernetes kwok; do
     status=0
     release_download $component "$new/.get/$component" || status=$?
-    # Without kwok there are no simulated nodes, which is no reason to stop.
-    if [ $status -ne 0 ] && [ $component != kwok ]; then
+    # Without kwok there are no simulated nodes, which is no reason to stop; a wrong file is.
+    if [ $status -ne 0 ] && [ "$component/$status" != kwok/3 ]; then
       rm -rf "$new"
       return $status
     fi
   done
-  release_unpack "$new" || die "the release files cannot be unpacked"
+  if ! release_unpack "$new"; then
+    rm -rf "$new"
+    die "the release files cannot be unpacked"
+  fi
   rm -rf "$dir"
   mv "$new" "$dir" || die "cannot write $dir"
   echo "$dir"

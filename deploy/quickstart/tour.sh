@@ -60,9 +60,9 @@ T
 print_part() { # NAME STATE_DIR PROCESS WHERE
   local pid
   if pid=$(STATE_DIR=$2 running_pid "$3"); then
-    printf '  %-16s running, pid %-8s %s\n' "$1" "$pid" "$4"
+    printf '  %-24s running, pid %-8s %s\n' "$1" "$pid" "$4"
   else
-    printf '  %-16s stopped\n' "$1"
+    printf '  %-24s stopped\n' "$1"
     return 1
   fi
 }
@@ -78,7 +78,7 @@ print_status() {
     done
     if "$KALL" kwok --version >/dev/null 2>&1; then print_part kwok "$RUN/kube" kwok "2 simulated nodes" || all=3; fi
   else
-    echo "  cluster          $(setting "$KUBE_CHOICE" KUBECONFIG)"
+    printf '  %-24s %s\n' cluster "$(setting "$KUBE_CHOICE" KUBECONFIG)"
   fi
   print_part cp-portal "$RUN" cp-portal "$(setting "$ENV_FILE" CP_URL)" || all=3
   if [ $all = 0 ] && ! http_is_200 "$(setting "$ENV_FILE" CP_MGMT_URL)/readyz"; then
