@@ -244,7 +244,7 @@ static void key_append(struct json_scan *s, const char *p, size_t len)
 
 static size_t decode(const char *p, size_t len, char *ret);
 
-static const char *match_key(struct json_scan *s, struct text key)
+static int match_key(struct json_scan *s, struct text key)
 {
     const struct scan_node *node = s->nodes[s->depth - 1];
     char plain[sizeof(s->key)];
@@ -258,13 +258,15 @@ static const char *match_key(struct json_scan *s, struct text key)
 
         if (e->len != key.len || memcmp(e->key, key.p, key.len) != 0)
             continue;
-        if (s->seen[s->depth - 1] & (1u << i))
-            return fail(s, SCAN_DUPLICATE_KEY);
+        if (s->seen[s->depth - 1] & (1u << i)) {
+            fail(s, SCAN_DUPLICATE_KEY);
+            return -1;
+        }
         s->seen[s->depth - 1] |= 1u << i;
         s->next = e->node;
         break;
     }
-    return key.p;
+    return 0;
 }
 
 static const char *begin_key(struct json_scan *s, const char *p)
@@ -295,7 +297,7 @@ static const char *finish_key(struct json_scan *s, const char *p)
     }
     if (s->key_long || key.len > sizeof(s->key))
         return p;
-    return match_key(s, key) ? p : NULL;
+    return match_key(s, key) < 0 ? NULL : p;
 }
 
 /* ---- strings ---- */

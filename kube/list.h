@@ -87,6 +87,10 @@ int list_run_feed(struct list_run *run, const void *bytes, size_t len)
  */
 int list_run_finish(struct list_run *run, struct buf *ret, struct app_error *err)
     __attribute__((warn_unused_result));
+/** As list_run_finish(), but appends only the rows, comma separated: for answers of another shape.
+ */
+int list_run_finish_rows(struct list_run *run, struct buf *ret, struct app_error *err)
+    __attribute__((warn_unused_result));
 /** @return items after filtering (itemMetaData.allItemCount); valid after list_run_finish(). */
 uint64_t list_run_count(const struct list_run *run);
 #endif

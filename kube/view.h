@@ -40,36 +40,46 @@ enum view_conv {
     VIEW_FOLD,       /* path ends in []: sub fields are read, fold() is called for each element;
                         gives no member of its own */
     VIEW_CUSTOM,     /* render() writes the value */
+    VIEW_TYPE,       /* sub path of a fold or custom field of which only the type counts */
     VIEW_CONST,      /* always the missing text */
-    VIEW_HIDDEN,     /* the path is read (for fold and render), nothing is written */
-    VIEW_SPLICE      /* pod usage: {"usage":"-"}, or what list_run_set_usage() gives */
+    VIEW_SPLICE,     /* pod usage: {"usage":"-"}, or what list_run_set_usage() gives */
+    VIEW_LAST        /* VIEW_END */
 };
 
 struct view_run;
+struct view_member;
 
 /**
- * One field. Paths are relative to the object around: "a.b", "a[0].b" (first element), "a[].b" is
- * written as a list with a sub table; "" is the element itself.
+ * One field. Paths are relative to the object around: "a.b", "a[0].b" (first element only), "a[]"
+ * (lists and folds), "" (the element itself).
  */
 struct view_field {
-    const char *out;     /* member name in the answer; NULL for VIEW_FOLD and VIEW_HIDDEN */
-    const char *path;    /* NULL: none (VIEW_CONST, VIEW_CUSTOM, VIEW_OBJECT) */
+    const char *out;     /* member name in the answer; NULL for VIEW_FOLD */
+    const char *path;    /* NULL: none (VIEW_CONST, VIEW_CUSTOM, VIEW_SPLICE, VIEW_OBJECT) */
     uint8_t conv;        /* enum view_conv */
-    const char *missing; /* JSON text instead; NULL: null (VIEW_TIME: "") */
-    const struct view_field *sub; /* ends with a row without conv and out: VIEW_END */
-    /** VIEW_FOLD; slots are found by view_slot(). */
-    void (*fold)(struct view_run *run, const struct view_field *self);
+    const char *missing; /* JSON text written instead; NULL: the conversion's own (see view.c) */
+    const struct view_field
+        *sub; /* ends with VIEW_END; of VIEW_CUSTOM: paths that render() reads */
+    /** VIEW_FOLD: called at the end of each element. */
+    void (*fold)(struct view_run *run, const struct view_member *self);
     /** VIEW_CUSTOM: append one JSON value. */
-    void (*render)(struct view_run *run, const struct view_field *self, struct buf *out);
+    void (*render)(struct view_run *run, const struct view_member *self, struct buf *out);
 };
 
 #define VIEW_END                                                                                   \
     {                                                                                              \
-        NULL, NULL, VIEW_CONST, NULL, NULL, NULL, NULL                                             \
+        NULL, NULL, VIEW_LAST, NULL, NULL, NULL, NULL                                              \
     }
 
-/** The metadata every view reads besides its fields. */
-enum view_column { VIEW_NAME, VIEW_NAMESPACE, VIEW_CREATED, VIEW_COLUMN_COUNT };
+/** A field as it is compiled; what folds and renders get as self. */
+struct view_member {
+    const struct view_field *field;
+    int16_t slot;                  /* SCAN_NONE without a path */
+    int16_t list;                  /* VIEW_LIST, VIEW_LIST_PLAIN, VIEW_FOLD */
+    const struct view_member *sub; /* ends with field == NULL */
+    const char *head;              /* "name": */
+    size_t head_len;
+};
 
 struct view_plan; /* the compiled form, view.c */
 
@@ -77,6 +87,7 @@ struct view {
     const char *name; /* for logs */
     const struct view_field *fields;
     const char *required;   /* detail, V-REQ: first-level objects that must be there, by blanks */
+    bool plain;             /* a row is the first field's value alone, without braces */
     struct view_plan *plan; /* filled once by view_prepare() */
 };
 
@@ -91,6 +102,9 @@ struct kube_kind {
     struct view *list;
     struct view *detail;
 };
+
+/** The names alone, as JSON strings; for select boxes (list_run_create_view()). */
+extern struct view kube_view_names;
 
 extern const struct kube_kind kube_kinds[];
 extern const size_t kube_kind_count;
@@ -111,46 +125,67 @@ int view_render_detail(const struct kube_kind *kind, struct text bytes, int utc_
 
 /* ---- the same in pieces: for lists, metrics and folds ---- */
 
+/** Slots that every plan has. The first three belong to the list, the others to the item. */
+enum view_fixed_slot {
+    VIEW_SLOT_ROOT,
+    VIEW_SLOT_ITEMS,
+    VIEW_SLOT_METADATA,
+    VIEW_SLOT_ITEM,
+    VIEW_SLOT_NAME, /* metadata.name, .namespace, .creationTimestamp */
+    VIEW_SLOT_NAMESPACE,
+    VIEW_SLOT_CREATED,
+    VIEW_SLOT_NONE, /* never set: stands for a value that is missing */
+    VIEW_SLOT_FIRST
+};
+
 enum view_shape { VIEW_SINGLE, VIEW_ITEMS };
+
+/** What folds gather, made zero when an item begins. */
+struct view_fold {
+    bool done;
+    bool bad;
+    int outcome;
+    double sum[2];
+    struct scan_slot kept[2]; /* their tokens stay valid until the item ends */
+};
 
 /** State of one scan. */
 struct view_run {
     struct json_scan scan;
     const struct view *view;
-    const struct view_plan *plan;
     int utc_offset_min;
-    int (*on_item)(void *ctx, struct view_run *run); /* VIEW_ITEMS; -1 stops */
+    int (*on_item)(void *ctx, struct view_run *run); /* VIEW_ITEMS; -1 stops the scan */
     void *ctx;
-    size_t splice_at; /* set by view_render_row(): where the usage text begins; 0: nowhere */
-    /* for folds, made zero when an item begins */
-    struct {
-        bool done;
-        int64_t number;
-        double sum[2];
-        bool bad;
-        struct scan_slot kept[2];
-    } fold;
+    size_t splice_at; /* set by view_render_row(): offset in the row of the first VIEW_SPLICE value,
+                         0: none */
+    struct view_fold fold;
+    struct buf scratch;
     struct scan_slot slots[VIEW_SLOTS_MAX];
     struct buf lists[VIEW_LISTS_MAX];  /* rendered elements, comma separated */
     uint32_t elements[VIEW_LISTS_MAX]; /* how many */
 };
 
-/** Compile all views of kube_kinds; done by itself at first use, cheap afterwards. */
-void view_prepare(struct view *view);
 /** @return a new run or NULL (no memory). @p capture_max_bytes bounds what one item may keep. */
 struct view_run *view_run_create(struct view *view, enum view_shape shape, int utc_offset_min,
-                                 size_t capture_max_bytes);
+                                 size_t capture_max_bytes) __attribute__((nonnull));
 void view_run_destroy(struct view_run *run);
-/** @return the raw token of column @p c of the current item, {NULL, 0} when it is no string. */
-struct text view_column(const struct view_run *run, enum view_column c);
-/** @return the slot of sub field number @p index of @p field (VIEW_FOLD), or of @p field's path
- * when @p index is -1. Never NULL. */
-const struct scan_slot *view_slot(const struct view_run *run, const struct view_field *field,
+/** @return the slot of sub path number @p index of @p self, or of its own path for -1. */
+const struct scan_slot *view_slot(const struct view_run *run, const struct view_member *self,
                                   int index);
-/** @return the token of a slot: one of the run's, or one that a fold kept. */
+/** @return the token of a slot, {NULL, 0} when it is absent or was not kept. */
 struct text view_token(const struct view_run *run, const struct scan_slot *slot);
-/** Append {"name":...} of the current item. @return 0 or -1 (over ret's maximum, no memory). */
-int view_render_row(struct view_run *run, struct buf *ret);
-/** Append the members without braces. */
-int view_render_members(struct view_run *run, struct buf *ret);
+/**
+ * @return the decoded text of a string slot: inside the captured bytes, or in @p scratch when it
+ * holds escapes (valid until that is reset); {NULL, 0} when it is no string or memory is short.
+ */
+struct text view_text(const struct view_run *run, const struct scan_slot *slot,
+                      struct buf *scratch);
+/** Append the current item: {"name":...}. @return 0 or -1 (over ret's maximum, no memory). */
+int view_render_row(struct view_run *run, struct buf *ret) __attribute__((warn_unused_result));
+/** As view_put_token(), but only for an integer. */
+void view_put_integer(const struct view_run *run, const struct scan_slot *slot, const char *missing,
+                      struct buf *out);
+/** Append a string, number or literal slot as it is; @p missing for null and what is absent. */
+void view_put_token(const struct view_run *run, const struct scan_slot *slot, const char *missing,
+                    struct buf *out);
 #endif
