@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "clock.h"
+#include "counters.h"
 #include "net_internal.h"
 
 #include <errno.h>
@@ -74,6 +75,7 @@ static void end_transfer(struct lane *lane, struct transfer *t, CURLcode code)
     curl_multi_remove_handle(lane->multi, t->easy);
     if (may_repeat(t)) {
         t->is_repeated = true;
+        counter_add(CTR_UPSTREAM_CALLS, 1);
         if (curl_multi_add_handle(lane->multi, t->easy) == CURLM_OK)
             return;
     }

@@ -4,9 +4,11 @@
  * facade with a deadline and a cancel handle, or receive the bytes in a sink.
  *
  * One pool is one credential towards one origin: connections are never shared between pools (libcurl reuses
- * connections across client credentials, see promises-and-limits finding 8). A request is sent once: no redirect, no
- * retry by this module, and a request that may not be repeated never rides on a reused connection (libcurl silently
- * repeats a request on a fresh connection when a reused one turns out dead).
+ * connections across client credentials, see promises-and-limits finding 8). No redirect, no proxy, no cookie, no netrc,
+ * HTTP/1.1, TLS 1.2 or newer, always verified. A request that may not be repeated is on the wire at most once: it never
+ * rides on a reused connection (libcurl silently repeats a request on a fresh connection when a reused one turns out
+ * dead). An idempotent one may be repeated by libcurl in that case, and by this module once after a refused connect.
+ * Connections to link-local, multicast and unspecified addresses are refused, whatever a name resolves to.
  */
 #ifndef CP_NET_H
 #define CP_NET_H
@@ -26,7 +28,10 @@ struct net_cancel;
 
 /** Start @p loop_threads (1-8) loop threads. @return NULL with APP_INTERNAL. Call once, before other threads need it. */
 struct net *net_create(int loop_threads, struct app_error *err);
-/** Cancel what runs, join the threads, free. Every pool must have been released before. */
+/**
+ * End what runs with APP_CANCELLED, join the threads, free. Pools should have been released before; one that is left
+ * only answers APP_CANCELLED and must still be released.
+ */
 void net_destroy(struct net *n);
 
 struct net_pool_config {
@@ -44,19 +49,23 @@ struct net_pool_config {
     size_t header_max_bytes; /* 0: 256 KiB */
 };
 
-/** @return a pool with one reference, or NULL with APP_BAD_REQUEST (URL not allowed) or APP_INTERNAL. Threads: any. */
+/**
+ * @return a pool with one reference, or NULL with APP_BAD_REQUEST (URL, CA, pin or credential cannot be used; a bearer
+ * must have no blank or line end) or APP_INTERNAL. Costs no connection. Threads: any.
+ */
 struct net_pool *net_pool_create(struct net *n, const struct net_pool_config *config, struct app_error *err);
 struct net_pool *net_pool_ref(struct net_pool *p);
 /** Give one reference back; the last one closes the connections and wipes the credential. NULL is allowed. */
 void net_pool_unref(struct net_pool *p);
 
 struct net_header {
-    const char *name, *value; /* refused (APP_INTERNAL) when they hold CR, LF or NUL */
+    const char *name, *value; /* refused (APP_INTERNAL): control characters; headers of framing or of this module
+                                 (Host, Content-Length, Connection, Accept, ...); Authorization beside a pool's own */
 };
 
 struct net_request {
-    const char *method;
-    const char *path;       /* begins with '/', escaped by the caller, with query */
+    const char *method;     /* GET, HEAD, POST, PUT, PATCH, DELETE */
+    const char *path;       /* begins with '/', escaped by the caller, with query; sent byte for byte, at most 16 KiB */
     const char *accept;     /* NULL: application/json */
     const char *content_type; /* with a body */
     struct text body;
@@ -69,10 +78,10 @@ struct net_request {
 };
 
 struct net_response {
-    int status;              /* 0 when no answer came */
+    int status;              /* 0 when no answer came; may be set after an error in the body */
     char content_type[64];
-    int retry_after_s;       /* -1: no such header */
-    struct buf body;         /* owned by the caller: buf_finish() */
+    int retry_after_s;       /* -1: no such header, or a date; at most 86400 */
+    struct buf body;         /* owned by the caller: buf_finish(); empty after an error. data is NULL when no byte came */
     uint64_t received_bytes;
 };
 

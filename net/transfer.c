@@ -299,13 +299,13 @@ static const struct verdict_row {
     [VERDICT_MEMORY] = {APP_INTERNAL,         "out of memory"         },
 };
 
-/* curl's codes that do not follow from "did any byte of an answer come". */
+/* curl's codes that do not follow from "did any byte of an answer come". CURLE_OUT_OF_MEMORY does:
+ * it is also what curl says to a header line without end. */
 static const struct {
     CURLcode curl;
     enum app_code code;
 } curl_codes[] = {
     {CURLE_OPERATION_TIMEDOUT,    APP_UPSTREAM_TIMEOUT},
-    {CURLE_OUT_OF_MEMORY,         APP_INTERNAL        },
     {CURLE_FAILED_INIT,           APP_INTERNAL        },
     {CURLE_BAD_FUNCTION_ARGUMENT, APP_INTERNAL        },
     {CURLE_UNSUPPORTED_PROTOCOL,  APP_UPSTREAM_BROKEN }, /* HTTP/0.9: no status line */
