@@ -4,6 +4,7 @@
 Everything lies in one temporary folder; close() stops what was started, in reverse order, and reads the servers' logs for
 reports of the sanitizers.
 """
+import base64
 import contextlib
 import json
 import os
@@ -23,7 +24,7 @@ import api
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 RIG = ROOT / "tests" / "rig"
-CLIENT_ID = "cp-portal"
+CLIENT_ID = "cp-client"
 SUPER_ADMIN_ROLE = "cp-cluster-admin-role"
 SANITIZER = re.compile(r"ERROR: \w+Sanitizer|runtime error:|WARNING: ThreadSanitizer|Assertion .* failed|LeakSanitizer")
 
@@ -134,14 +135,12 @@ class Kube:
                 total += int(float(line.rsplit(" ", 1)[1]))
         return total
 
-    def portal_token(self, folder):
-        """The credential of a cluster record: an account that may do everything, as registration asks for."""
-        for line in ("-n kube-system create serviceaccount cp-portal-test",
-                     "create clusterrolebinding cp-portal-test --clusterrole=cluster-admin"
-                     " --serviceaccount=kube-system:cp-portal-test"):
-            self.ctl(*line.split())
-        token = self.ctl("-n", "kube-system", "create", "token", "cp-portal-test", "--duration=24h").strip()
-        return write_secret(folder / "cluster.token", token)
+    def portal_credential(self, folder):
+        """The credential of a cluster record: exactly what we tell operators to make, so that a missing rule shows."""
+        self.ctl("apply", "-f", str(ROOT / "deploy" / "kubernetes" / "portal-credential.yaml"))
+        secret = ("-n", "cp-portal-system", "get", "secret", "cp-portal-token", "-o", "jsonpath={.data.token}")
+        token = poll(30, "the portal's token", lambda: self.ctl(*secret))
+        return write_secret(folder / "cluster.token", base64.b64decode(token).decode())
 
 
 def pod(namespace, name, labels=None, **spec):
@@ -171,6 +170,7 @@ class Server:
             "database.name": schema,
             "database.password_file": str(rig.folder / "db.password"),
             "secrets.key_file": str(rig.folder / "secrets.key"),
+            "identity.client_ids": [CLIENT_ID],
             **settings,
         }
         self.config = self.folder / "cp-portal.yaml"
@@ -293,7 +293,7 @@ class Rig:
         for name in ("admin", "alice", "bob", "carol"):
             answer = self.a.client.post("/signUp", token=self.identity_token(name))
             assert answer.ok, answer
-        self.token_file = self.kube.portal_token(self.folder)
+        self.token_file = self.kube.portal_credential(self.folder)
         self.cluster = self.add_cluster(self.a, "host-cluster", self.kube.url, self.kube.ca, self.token_file, "host")
         self.kube.namespace("shop")
         self.kube.apply({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role",

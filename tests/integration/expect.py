@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the portal must show, computed from `kubectl get -o json` alone: contract 8.1, 8.3, 9 and 13.8, 13.9, 13.14, written
+down a second time, in another language, by reading the contract and not the program."""
+import datetime
+
+KST = datetime.timezone(datetime.timedelta(hours=9))
+
+
+def contract_time(text):
+    try:
+        utc = datetime.datetime.strptime(text or "", "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=datetime.timezone.utc)
+    except ValueError:
+        return ""
+    return utc.astimezone(KST).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def labels(item):
+    return item["metadata"].get("labels") or "-"
+
+
+def pod_status(item):
+    """(podStatus, containerStatus): rows a to e of 13.14; an empty list of containers is as none (BUG-28)."""
+    status = item.get("status", {})
+    phase = status.get("phase")
+    for container in status.get("containerStatuses") or [{}]:
+        state = container.get("state") or {}
+        if "waiting" in state:
+            failed = (phase or "").lower() == "running"
+            return state["waiting"].get("reason"), "Failed" if failed else phase
+        if "terminated" in state:
+            return state["terminated"].get("reason"), phase
+        if "running" not in state:
+            return status.get("reason") or phase, phase
+    return phase, phase
+
+
+def restarts(item):
+    containers = item.get("status", {}).get("containerStatuses") or []
+    return containers[0].get("restartCount", 0) if containers else 0
+
+
+def pod_row(item):
+    shown, containers = pod_status(item)
+    return {
+        "name": item["metadata"]["name"], "namespace": item["metadata"]["namespace"], "labels": labels(item),
+        "nodes": item["spec"].get("nodeName") or "-", "podStatus": shown, "restarts": restarts(item),
+        "creationTimestamp": contract_time(item["metadata"].get("creationTimestamp")),
+        "phase": item["status"].get("phase"), "containerStatus": containers,
+        "cpu": {"usage": "-"}, "memory": {"usage": "-"}}
+
+
+def node_row(item):
+    ready = [c["status"] for c in item["status"].get("conditions", []) if c["type"] == "Ready"]
+    return {
+        "name": item["metadata"]["name"], "labels": labels(item), "ready": ready[0] if ready else None,
+        "creationTimestamp": contract_time(item["metadata"].get("creationTimestamp")),
+        "usage": None, "clusterId": None, "clusterName": None}
+
+
+def namespace_row(item):
+    return {
+        "name": item["metadata"]["name"], "labels": labels(item), "namespaceStatus": item["status"].get("phase"),
+        "creationTimestamp": contract_time(item["metadata"].get("creationTimestamp"))}
+
+
+ROWS = {"pods": pod_row, "nodes": node_row, "namespaces": namespace_row}
+
+
+def page(kind, items, search="", order_by="creationTime", order="", limit=0, offset=0):
+    """itemMetaData and items of a list. Ties stand in the order of namespace/name, bytewise, in both directions."""
+    meta = [(i, i["metadata"]) for i in items if search.strip().lower() in i["metadata"]["name"].lower()]
+    meta.sort(key=lambda m: f"{m[1].get('namespace', '')}/{m[1]['name']}".encode())
+    by_name = order_by.lower() in ("name", "namespace")
+    key = order_by.lower() if by_name else "creationTimestamp"
+    ascending = order.lower() == "asc" or (order == "" and by_name)
+    meta.sort(key=lambda m: m[1].get(key, "").encode(), reverse=not ascending)
+    rows = [ROWS[kind](item) for item, _ in meta]
+    shown = rows[offset * limit:(offset + 1) * limit] if limit else rows
+    remaining = max(0, len(rows) - (offset + 1) * limit) if limit else 0
+    return {"allItemCount": len(rows), "remainingItemCount": remaining}, shown
