@@ -65,10 +65,6 @@ struct issuer_store {
     int (*revoke_session)(void *ctx, const char *session_id, struct app_error *err);
 };
 
-struct db_pool;
-/** The store on the database tables of db/account_store.h; @p pool is borrowed. */
-struct issuer_store issuer_store_on_db(struct db_pool *pool);
-
 struct issuer_config {
     const char *base_url; /* without a slash at the end; issuer = base_url + "/realms/" + realm */
     const char *realm;

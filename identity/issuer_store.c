@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The built-in issuer's accounts and refresh tokens in the database. */
+#include "issuer_store.h"
+
 #include "account_store.h"
 #include "cleanup.h"
-#include "issuer.h"
 
 #include <string.h>
 
@@ -84,9 +85,9 @@ static int revoke_session(void *ctx, const char *session_id, struct app_error *e
     return refresh_token_revoke_session(ctx, session_id, err);
 }
 
-struct issuer_store issuer_store_on_db(struct db_pool *pool)
+void issuer_store_init(struct issuer_store *ret, struct db_pool *pool)
 {
-    return (struct issuer_store){.ctx = pool,
+    *ret = (struct issuer_store){.ctx = pool,
                                  .find_by_username = find_by_username,
                                  .find_by_id = find_by_id,
                                  .put_refresh = put_refresh,
