@@ -32,25 +32,33 @@ struct route {
     enum route_mode mode;
 };
 
-/* Expands one row of a .def table into a struct route; the assertion is what makes "no rule" a build error. */
-#define ROUTE_ROW(id_, method_, path_, handler_, rule_, body_, mode_)                                                  \
-    {.id = #id_, .method = #method_, .path = path_, .handler = handler_, .rule = RULE_##rule_,                         \
-     .body_max_bytes = (body_), .mode = MODE_##mode_}
+/* Expands one row of a .def table into a struct route; the assertion is what makes "no rule" a
+ * build error. */
+#define ROUTE_ROW(id_, method_, path_, handler_, rule_, body_, mode_)                              \
+    {                                                                                              \
+        .id = #id_, .method = #method_, .path = path_, .handler = handler_, .rule = RULE_##rule_,  \
+        .body_max_bytes = (body_), .mode = MODE_##mode_                                            \
+    }
 
 /** An API: its routes and how it authenticates and refuses. */
 struct api;
-typedef int (*authenticate_fn)(struct http_req *req, const struct principal **ret, struct app_error *err);
+typedef int (*authenticate_fn)(struct http_req *req, const struct principal **ret,
+                               struct app_error *err);
 typedef bool (*authenticate_ready_fn)(struct http_req *req);
-typedef int (*authorize_fn)(const struct http_req *req, enum route_rule rule, struct app_error *err);
+typedef int (*authorize_fn)(const struct http_req *req, enum route_rule rule,
+                            struct app_error *err);
 
 struct api {
-    const char *name;             /* "portal", "issuer", "management" */
+    const char *name; /* "portal", "issuer", "management" */
     const struct route *routes;
     size_t route_count;
-    authenticate_fn authenticate; /* fills the principal or fails; called for every rule with needs_token */
-    authenticate_ready_fn is_ready; /* true: authenticate() would not wait, so it may run inline; NULL: always false */
-    authorize_fn authorize;       /* default is deny: must return 0 to let the request through */
-    bool is_compat;               /* compat mount: always 200 + body; unknown paths authenticate first (design 3.2) */
+    authenticate_fn
+        authenticate; /* fills the principal or fails; called for every rule with needs_token */
+    authenticate_ready_fn is_ready; /* true: authenticate() would not wait, so it may run inline;
+                                       NULL: always false */
+    authorize_fn authorize;         /* default is deny: must return 0 to let the request through */
+    bool is_compat; /* compat mount: always 200 + body; unknown paths authenticate first
+                       (design 3.2) */
     void *app;
 };
 #endif
