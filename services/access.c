@@ -73,8 +73,7 @@ static void apply_changes(struct services *s, const struct change_seqs *now)
     if (now->seq[CHANGE_CLUSTERS] != c->seqs.seq[CHANGE_CLUSTERS] ||
         now->seq[CHANGE_SECRETS] != c->seqs.seq[CHANGE_SECRETS])
         kube_forget_all(s->kube);
-    if (now->seq[CHANGE_SECRETS] != c->seqs.seq[CHANGE_SECRETS] &&
-        keys_load_portal(s, false, &ignored) < 0)
+    if (now->seq[CHANGE_SECRETS] != c->seqs.seq[CHANGE_SECRETS] && svc_load_keys(s, &ignored) < 0)
         return; /* the sequence stays old, so the next poll tries again */
     c->seqs = *now;
 }
@@ -245,6 +244,14 @@ static int add_rights(struct services *s, struct arena *a, struct principal *p,
     return 0;
 }
 
+/* A person is (issuer, sub): a portal token of another issuer's person is nobody here. */
+static int check_issuer(const struct services *s, const struct principal *p, struct app_error *err)
+{
+    if (strcmp(p->issuer, s->config.issuer) == 0)
+        return 0;
+    return app_fail(err, APP_TOKEN_INVALID, "a portal token of another issuer's person");
+}
+
 int access_authenticate(struct services *s, struct text authorization, int64_t deadline_us,
                         struct arena *a, const struct principal **ret, struct app_error *err)
 {
@@ -254,9 +261,7 @@ int access_authenticate(struct services *s, struct text authorization, int64_t d
         return app_fail(err, APP_INTERNAL, "out of memory");
     if (identity_verify(s->config.identity, authorization, deadline_us, a, p, err) < 0)
         return -1;
-    if (strcmp(p->issuer, s->config.issuer) != 0)
-        return app_fail(err, APP_TOKEN_INVALID, "a portal token of another issuer's person");
-    if (add_rights(s, a, p, err) < 0)
+    if (check_issuer(s, p, err) < 0 || add_rights(s, a, p, err) < 0)
         return -1;
     drop_ineligible(p);
     *ret = p;
@@ -274,8 +279,8 @@ int access_try_authenticate(struct services *s, struct text authorization, struc
     rc = identity_try_verify(s->config.identity, authorization, a, p, err);
     if (rc != 0)
         return rc;
-    if (strcmp(p->issuer, s->config.issuer) != 0)
-        return app_fail(err, APP_TOKEN_INVALID, "a portal token of another issuer's person");
+    if (check_issuer(s, p, err) < 0)
+        return -1;
     if (!is_fresh(s->rights) || !find_cached(s->rights, a, p))
         return 1;
     drop_ineligible(p);

@@ -157,6 +157,7 @@ static int write_registered(const struct cluster_row *row, const struct kube_tru
                               .status = row->status,
                               .is_active = trust->state != KUBE_TRUST_PENDING};
 
+    ret->cluster_id = row->cluster_id;
     ret->notice = trust->message[0] ? arena_strdup(call->arena, trust->message) : NULL;
     return cluster_model_write(&ret->members, &m) == 0
                ? 0
@@ -188,6 +189,12 @@ static int register_trusted(const struct svc_call *call, const struct cluster_in
     return write_registered(&row, trust, call, ret, err);
 }
 
+int cluster_find_by_url(const struct svc_call *call, const char *api_url, const char **ret_id,
+                        struct app_error *err)
+{
+    return cluster_store_find_by_url(call->services->config.db, call->arena, api_url, ret_id, err);
+}
+
 static int check_registration(const struct svc_call *call, const struct cluster_input *in,
                               const char **ret_ca, struct app_error *err)
 {
@@ -197,8 +204,7 @@ static int check_registration(const struct svc_call *call, const struct cluster_
         return -1;
     if (text_is_blank(in->api_url) || text_is_blank(in->token))
         return app_refuse(err, MSG_REQUEST_VALUE_IS_MISSING);
-    if (cluster_store_find_by_url(call->services->config.db, call->arena, in->api_url, &existing,
-                                  err) == 0)
+    if (cluster_find_by_url(call, in->api_url, &existing, err) == 0)
         return app_refuse(err, MSG_CLUSTER_ALREADY_REGISTERED);
     if (err->code != APP_NOT_FOUND)
         return -1;

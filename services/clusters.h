@@ -15,7 +15,8 @@ struct cluster_input {
 };
 
 struct cluster_result {
-    struct buf members; /* of the Clusters object, without envelope; owned by the caller */
+    struct buf members;     /* of the Clusters object, without envelope; owned by the caller */
+    const char *cluster_id; /* of the cluster that was registered, in the call's arena */
     const char *notice; /* a detailMessage that replaces the OK text (trust is pending), or NULL */
 };
 
@@ -25,6 +26,9 @@ int cluster_list(const struct svc_call *call, const struct page_params *params,
     __attribute__((warn_unused_result));
 int cluster_detail(const struct svc_call *call, const char *cluster_id, struct cluster_result *ret,
                    struct app_error *err) __attribute__((warn_unused_result));
+/** The id of the cluster registered with that API address. APP_NOT_FOUND: none. */
+int cluster_find_by_url(const struct svc_call *call, const char *api_url, const char **ret_id,
+                        struct app_error *err) __attribute__((warn_unused_result));
 /** Register an existing cluster. Nothing is stored unless all of it is. */
 int cluster_register(const struct svc_call *call, const struct cluster_input *in,
                      struct cluster_result *ret, struct app_error *err)

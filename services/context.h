@@ -14,6 +14,7 @@
 
 struct db_pool;
 struct identity;
+struct issuer;
 struct kube;
 struct net;
 struct net_cancel;
@@ -25,8 +26,9 @@ struct services_config {
     struct secrets *secrets;
     struct net *net;
     struct identity *identity;
-    const char *issuer; /* iss of the one active issuer */
-    int utc_offset_min; /* of contract times and rows in the original's tables */
+    struct issuer *issuer_core; /* the built-in issuer, to give it its keys; NULL: off */
+    const char *issuer;         /* iss of the one active issuer */
+    int utc_offset_min;         /* of contract times and rows in the original's tables */
     bool kube_allow_loopback_http;
     int kube_max_in_flight;
     int kube_connect_timeout_ms;

@@ -6,6 +6,7 @@
 #include "context.h"
 #include "impersonate.h"
 #include "user_store.h"
+#include "uuid.h"
 
 struct rights_cache;
 
@@ -22,17 +23,11 @@ void rights_cache_destroy(struct rights_cache *c);
 int rights_of_rows(struct arena *a, const struct right_list *rows, struct principal *ret,
                    struct app_error *err);
 
-/* keys.c */
-/** Read the newest keys of portal tokens into identity; make the first one when there is none and
- * @p may_create. */
-int keys_load_portal(struct services *s, bool may_create, struct app_error *err);
-
 /* services.c */
+/** Take up signing keys that another server or the operator made. */
+int svc_load_keys(struct services *s, struct app_error *err);
 /** Contract text of now, with the configured offset. @return @p ret */
 const char *svc_now_text(const struct services *s, char ret[32]);
-/** A random UUID (RFC 9562 version 4) in @p a, or NULL with the error. */
-const char *svc_uuid(struct arena *a, struct app_error *err);
-
 /* cluster_call.c */
 /**
  * Begin a call to @p cluster_id as the caller, for @p namespace_name (NULL: cluster-scoped).

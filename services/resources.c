@@ -60,8 +60,7 @@ int resource_detail(const struct svc_call *call, const struct resource_ref *ref,
 
     if (!kind || cluster_call_begin(call, ref->cluster_id, acting_namespace(ref), &kc, err) < 0)
         return -1;
-    return kube_get_detail(&kc, kind, ref->namespace_name, ref->name,
-                           call->services->config.utc_offset_min, ret_members, err);
+    return kube_get_detail(&kc, kind, ref->namespace_name, ref->name, ret_members, err);
 }
 
 int resource_yaml(const struct svc_call *call, const struct resource_ref *ref,

@@ -3,6 +3,7 @@
 #include "cluster_store.h"
 #include "db.h"
 #include "internal.h"
+#include "keys.h"
 #include "secrets.h"
 
 #include <openssl/crypto.h>
@@ -54,10 +55,20 @@ static int load_record(void *ctx, struct arena *a, const char *cluster_id,
     return ret->cluster_id ? 0 : app_fail(err, APP_INTERNAL, "out of memory");
 }
 
+int svc_load_keys(struct services *s, struct app_error *err)
+{
+    struct key_place place = {s->config.secrets, s->config.db};
+
+    if (keys_load_portal(&place, s->config.identity, err) < 0)
+        return -1;
+    return s->config.issuer_core ? keys_load_issuer(&place, s->config.issuer_core, err) : 0;
+}
+
 struct services *services_create(const struct services_config *config, struct app_error *err)
 {
     struct services *s = calloc(1, sizeof *s);
-    struct kube_config kube = {.allow_loopback_http = config->kube_allow_loopback_http,
+    struct kube_config kube = {.utc_offset_min = config->utc_offset_min,
+                               .allow_loopback_http = config->kube_allow_loopback_http,
                                .max_in_flight = config->kube_max_in_flight,
                                .connect_timeout_ms = config->kube_connect_timeout_ms,
                                .first_byte_timeout_ms = config->kube_first_byte_timeout_ms};
@@ -69,7 +80,7 @@ struct services *services_create(const struct services_config *config, struct ap
     s->config = *config;
     s->rights = rights_cache_create();
     s->kube = kube_create(config->net, &kube, load_record, s, err);
-    if (s->rights && s->kube && keys_load_portal(s, true, err) == 0)
+    if (s->rights && s->kube && svc_load_keys(s, err) == 0)
         return s;
     if (!s->rights)
         app_fail(err, APP_INTERNAL, "out of memory");

@@ -24,9 +24,9 @@ int portal_list_clusters(struct http_req *req, struct http_res *res, struct app_
 static int answer(struct http_req *req, struct http_res *res, int rc, struct cluster_result *result,
                   struct app_error *err)
 {
+    res->notice = result->notice;
     if (rc == 0)
-        rc = result->notice ? res_success_notice(req, res, &result->members, result->notice, err)
-                            : res_success_raw(req, res, &result->members, err);
+        rc = res_success_raw(req, res, &result->members, err);
     buf_finish(&result->members);
     return rc;
 }
@@ -38,6 +38,21 @@ int portal_get_cluster(struct http_req *req, struct http_res *res, struct app_er
     int rc = cluster_detail(&call, req_var(req, "cluster"), &result, err);
 
     return answer(req, res, rc, &result, err);
+}
+
+/* A flag of the body: absent is false; the text form is taken too, as the original does. */
+static int body_bool(const json_t *body, const char *name, bool *ret, struct app_error *err)
+{
+    const json_t *v = json_object_get(body, name);
+    struct text t = json_text(body, name);
+
+    if (json_is_boolean(v) || !v || json_is_null(v))
+        *ret = json_is_true(v);
+    else if (text_eq_nocase(t, TEXT("true")) || text_eq_nocase(t, TEXT("false")))
+        *ret = t.len == 4;
+    else
+        return app_fail(err, APP_BODY_MALFORMED, "%s is no boolean", name);
+    return 0;
 }
 
 static int read_input(struct http_req *req, struct cluster_input *ret, const json_t **ret_body,
@@ -71,7 +86,7 @@ int portal_register_cluster(struct http_req *req, struct http_res *res, struct a
     bool is_register;
 
     if (read_input(req, &in, &body, err) < 0 ||
-        req_json_bool(body, "isClusterRegister", false, &is_register, err) < 0)
+        body_bool(body, "isClusterRegister", &is_register, err) < 0)
         return -1;
     if (!is_register)
         return cluster_refuse_creation(&in, err);

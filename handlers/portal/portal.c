@@ -28,9 +28,13 @@ static int authenticate(struct http_req *req, const struct principal **ret, stru
                                err);
 }
 
+/* A refusal, too, is known without waiting: only what needs a fetch goes to the worker pool. */
 static bool is_ready(struct http_req *req)
 {
-    return access_is_ready(req->app, req->authorization);
+    const struct principal *ignored;
+    struct app_error err;
+
+    return access_try_authenticate(req->app, req->authorization, req->arena, &ignored, &err) != 1;
 }
 
 static const char *var_or_empty(const struct http_req *req, const char *name)
@@ -58,6 +62,8 @@ static int authorize_place(const struct http_req *req, const struct principal *p
         return deny(err, "no authority on the cluster");
     if (type != USER_TYPE_USER || rule == RULE_CLUSTER_MEMBER)
         return 0;
+    if (rule == RULE_CLUSTER_ADMIN_OF_CLUSTER)
+        return deny(err, "admin of the cluster");
     if (rule == RULE_NAMESPACED &&
         principal_has_namespace(p, cluster, var_or_empty(req, "namespace")))
         return 0;
@@ -95,6 +101,7 @@ static int authorize(const struct http_req *req, enum route_rule rule, struct ap
     case RULE_GLOBAL_ADMIN:
     case RULE_GLOBAL_ADMIN_OF_CLUSTER:
         return authorize_global(req, p, rule, err);
+    case RULE_CLUSTER_ADMIN_OF_CLUSTER:
     case RULE_CLUSTER_MEMBER:
     case RULE_CLUSTER_SCOPED:
     case RULE_NAMESPACED:
