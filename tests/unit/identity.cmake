@@ -1,3 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-cp_unit_test(test_identity_tokens SOURCES test_identity_tokens.c token_maker.c
-  USES identity base LINKS PkgConfig::OPENSSL)
+foreach(part tokens jwks)
+  cp_unit_test(test_identity_${part} SOURCES test_identity_${part}.c token_maker.c
+    USES identity base LINKS PkgConfig::OPENSSL)
+endforeach()
+cp_unit_test(test_identity_portal SOURCES test_identity_portal.c USES identity base)
