@@ -13,7 +13,7 @@ have_programs() {
 
 programs_on_path() {
   local program
-  for program in "${KUBE_PROGRAMS[@]}"; do command -v "$program" >/dev/null || return 1; done
+  for program in "${KUBE_PROGRAMS[@]}"; do type -P "$program" >/dev/null || return 1; done
 }
 
 # The rig wants one program that takes a component's name as first argument, or is called by it. This makes a script of
@@ -25,7 +25,7 @@ dispatcher() {
     # shellcheck disable=SC2016 # for the script
     printf 'name=${0##*/}\nif [ "$name" = kall ]; then\n  name=$1\n  shift\nfi\ncase $name in\n'
     for program in "${KUBE_PROGRAMS[@]}" kwok; do
-      if [ -n "${1:-}" ]; then path=$1/$program; else path=$(command -v "$program" || true); fi
+      if [ -n "${1:-}" ]; then path=$1/$program; else path=$(type -P "$program" || true); fi
       [ ! -x "$path" ] || printf '  %s) exec %q "$@" ;;\n' "$program" "$path"
     done
     # shellcheck disable=SC2016
@@ -97,15 +97,17 @@ cached_programs() {
 
 # Each source in turn; --programs NAME allows just that one.
 step_programs() {
-  local status
+  local status before
   allowed() { [ "$PROGRAMS" = auto ] || [ "$PROGRAMS" = "$1" ]; }
-  if [ -x "$KALL" ] && { [ "$PROGRAMS" = auto ] || [ "$PROGRAMS" = "$(setting "$RUN/bin/from" PROGRAMS)" ]; }; then
-    result "as before: $(setting "$RUN/bin/from" PROGRAMS)"
+  before=$(setting "$RUN/bin/from" PROGRAMS)
+  # Only kubectl is enough for a cluster that is there, not for an own one.
+  if [ -x "$KALL" ] && allowed "$before" && { [ "$before" != kubectl ] || [ -n "$KUBECONFIG_GIVEN" ]; }; then
+    result "as before: $before"
     return 0
   fi
-  if [ -n "$KUBECONFIG_GIVEN" ] && allowed path && command -v kubectl >/dev/null; then
+  if [ -n "$KUBECONFIG_GIVEN" ] && allowed path && type -P kubectl >/dev/null; then
     dispatcher
-    programs_from path "kubectl on PATH"
+    programs_from kubectl "only kubectl, on PATH"
   elif allowed path && programs_on_path; then
     dispatcher
     programs_from path "on PATH, $(kube-apiserver --version)"
@@ -144,17 +146,17 @@ remember_cluster() {
 }
 
 admin_kubeconfig() { if [ -n "$KUBECONFIG_GIVEN" ]; then echo "$KUBECONFIG_GIVEN"; else echo "$RUN/kube/admin.kubeconfig"; fi; }
-kubectl() { "$KALL" kubectl --kubeconfig "$(admin_kubeconfig)" --request-timeout=30s "$@"; }
+kube() { "$KALL" kubectl --kubeconfig "$(admin_kubeconfig)" --request-timeout=30s "$@"; }
 
-cluster_view() { kubectl config view --minify --flatten -o "jsonpath={$1}"; }
+cluster_view() { kube config view --raw --minify --flatten -o "jsonpath={$1}"; }
 
 # A cluster of somebody else's is shown and asked for before anything in it is touched.
 confirm_cluster() {
+  local context server
   [ -n "$KUBECONFIG_GIVEN" ] && [ ! -f "$KUBE_CHOICE" ] || return 0
-  echo
-  echo "  kubeconfig: $KUBECONFIG_GIVEN"
-  echo "  context:    $(kubectl config current-context)"
-  echo "  server:     $(cluster_view '.clusters[0].cluster.server')"
+  context=$(kube config current-context)
+  server=$(cluster_view '.clusters[0].cluster.server')
+  printf '\n  kubeconfig: %s\n  context:    %s\n  server:     %s\n' "$KUBECONFIG_GIVEN" "$context" "$server"
   echo "  quick start will make there: namespaces cp-portal-system (a service account and its token), cp-portal-demo and"
   echo "  team-a (a demo), a ClusterRole and a ClusterRoleBinding cp-portal, and a ClusterRoleBinding cp-portal-super-admins."
   ask "Use this cluster?" || die "nothing was changed in the cluster"
@@ -162,8 +164,8 @@ confirm_cluster() {
 
 step_cluster() {
   if [ -n "$KUBECONFIG_GIVEN" ]; then
-    kubectl get --raw /readyz >/dev/null
-    refuse_foreign_namespaces
+    kube get --raw /readyz >/dev/null
+    refuse_foreign_objects
     cluster_view '.clusters[0].cluster.certificate-authority-data' | base64 -d | write_file "$RUN/cluster-ca.pem" 600
     # No CA in the kubeconfig: the server's certificate is one the system trusts.
     [ -s "$RUN/cluster-ca.pem" ] || cp /etc/ssl/certs/ca-certificates.crt "$RUN/cluster-ca.pem"
@@ -178,26 +180,24 @@ step_cluster() {
   echo "KUBECONFIG=${KUBECONFIG_GIVEN:-own}" | write_file "$KUBE_CHOICE" 600
 }
 
-# Namespaces of the same names that are not ours are left alone.
-refuse_foreign_namespaces() {
-  local name part
-  for name in cp-portal-system cp-portal-demo team-a; do
-    part=$(kubectl get namespace "$name" --ignore-not-found -o 'jsonpath={.metadata.name} {.metadata.labels.app\.kubernetes\.io/part-of}')
-    case $part in
-      '' | "$name cp-portal" | "$name cp-portal-quickstart") ;;
-      *) die "the cluster has a namespace $name that quick start did not make" ;;
-    esac
-  done
+# What has our names but is not ours is left alone, now and at reset: before the first run none of it may be there. A
+# portal that is installed in that cluster has the very same credential.
+refuse_foreign_objects() {
+  local there
+  [ ! -f "$KUBE_CHOICE" ] || return 0
+  there=$(kube get --ignore-not-found -o name namespace/cp-portal-system namespace/cp-portal-demo namespace/team-a \
+    clusterrole/cp-portal clusterrolebinding/cp-portal clusterrolebinding/cp-portal-super-admins)
+  [ -z "$there" ] || die "the cluster already has objects of the names quick start uses: ${there//$'\n'/, }"
 }
 
 # apply_once FILE: as often as FILE changes; a second run leaves what a person did to the objects
 apply_once() {
   local name
   name=apply-$(basename "$1" .yaml)-$(sha256sum "$1" | cut -c1-12)
-  once "$name" kubectl apply -f "$1" >&2
+  once "$name" kube apply -f "$1" >&2
 }
 
-token_of_secret() { kubectl -n cp-portal-system get secret cp-portal-token -o 'jsonpath={.data.token}' | base64 -d; }
+token_of_secret() { kube -n cp-portal-system get secret cp-portal-token -o 'jsonpath={.data.token}' | base64 -d; }
 
 token_there() { [ -n "$(token_of_secret)" ]; }
 
@@ -209,7 +209,7 @@ step_credential() {
   fi
   apply_once "$HERE/demo.yaml"
   [ -f "$RUN/done/demo-ready" ] || [ -n "$KUBECONFIG_GIVEN" ] || ! "$KALL" kwok --version >/dev/null 2>&1 ||
-    kubectl wait --for=condition=Available --timeout=60s -n cp-portal-demo deployment/demo-web
+    kube wait --for=condition=Available --timeout=60s -n cp-portal-demo deployment/demo-web
   : >"$RUN/done/demo-ready"
 }
 
@@ -217,6 +217,6 @@ stop_cluster() { [ ! -d "$RUN/kube" ] || KUBE_DIR=$RUN/kube "$ROOT/tests/rig/kub
 
 # Takes out of somebody else's cluster what quick start put in, and nothing else.
 clean_foreign_cluster() {
-  kubectl delete --ignore-not-found --wait=false -f "$HERE/demo.yaml" -f "$ROOT/deploy/kubernetes/portal-credential.yaml"
-  kubectl delete --ignore-not-found clusterrolebinding cp-portal-super-admins
+  kube delete --ignore-not-found --wait=false -f "$HERE/demo.yaml" -f "$ROOT/deploy/kubernetes/portal-credential.yaml"
+  kube delete --ignore-not-found clusterrolebinding cp-portal-super-admins
 }
