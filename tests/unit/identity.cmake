@@ -4,3 +4,5 @@ foreach(part tokens jwks)
     USES identity base LINKS PkgConfig::OPENSSL)
 endforeach()
 cp_unit_test(test_identity_portal SOURCES test_identity_portal.c USES identity base)
+cp_unit_test(test_identity_issuer SOURCES test_identity_issuer.c
+  USES identity base LINKS PkgConfig::OPENSSL)
