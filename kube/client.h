@@ -97,9 +97,10 @@ const char *kube_cluster_url(const struct kube_cluster *c);
 enum kube_trust_state kube_cluster_trust(const struct kube_cluster *c);
 
 /** Load the record anew at the next kube_cluster_get(): after a change, a deletion. Calls under way
- * finish. */
+ * finish; the credential goes with the last of them. */
 void kube_cluster_forget(struct kube *k, const char *cluster_id);
-/** The same for all: when the change sequence of the database moved. */
+/** The same for all: when the change sequence of the database moved. Records that turn out to be
+ * the same keep connections and breaker; what nobody asks for until the next call of this goes. */
 void kube_forget_all(struct kube *k);
 
 /**

@@ -496,7 +496,27 @@ struct kube_cluster *kube_cluster_get(struct kube *k, const char *cluster_id, st
     return c;
 }
 
-static void forget(struct entry *e)
+/* Under the lock: take an entry that nobody uses out of the table and put it before *list. */
+static void take_out(struct kube *k, struct entry **at, struct entry **list)
+{
+    struct entry *e = *at;
+
+    *at = e->next;
+    e->next = *list;
+    *list = e;
+    k->count--;
+}
+
+/* Without the lock: the last reference to a pool closes its connections. */
+static void destroy_list(struct entry *list)
+{
+    for (struct entry *next; list; list = next) {
+        next = list->next;
+        entry_destroy(list);
+    }
+}
+
+static void mark_stale(struct entry *e)
 {
     e->generation++;
     e->is_fresh = false;
@@ -504,20 +524,40 @@ static void forget(struct entry *e)
 
 void kube_cluster_forget(struct kube *k, const char *cluster_id)
 {
-    struct entry *e;
+    struct entry *gone = NULL, **at;
 
     pthread_mutex_lock(&k->lock);
-    e = find(k, cluster_id);
-    if (e)
-        forget(e);
+    at = bucket_of(k, cluster_id);
+    while (*at && strcmp((*at)->id, cluster_id) != 0)
+        at = &(*at)->next;
+    if (*at && (*at)->users == 0)
+        take_out(k, at, &gone);
+    else if (*at)
+        mark_stale(*at);
     pthread_mutex_unlock(&k->lock);
+    destroy_list(gone);
+}
+
+/* What nobody asked for since the change before may be a deleted cluster: let its credential go. */
+static void forget_bucket(struct kube *k, struct entry **at, struct entry **gone)
+{
+    while (*at) {
+        if ((*at)->users == 0 && !(*at)->is_fresh) {
+            take_out(k, at, gone);
+            continue;
+        }
+        mark_stale(*at);
+        at = &(*at)->next;
+    }
 }
 
 void kube_forget_all(struct kube *k)
 {
+    struct entry *gone = NULL;
+
     pthread_mutex_lock(&k->lock);
     for (size_t i = 0; i < BUCKETS; i++)
-        for (struct entry *e = k->buckets[i]; e; e = e->next)
-            forget(e);
+        forget_bucket(k, &k->buckets[i], &gone);
     pthread_mutex_unlock(&k->lock);
+    destroy_list(gone);
 }

@@ -12,6 +12,7 @@
 #include "view.h"
 
 #include <arpa/inet.h>
+#include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -44,7 +45,8 @@ struct server {
     const char *answer,
         *metrics_answer; /* NULL: never answer. metrics_answer: for /apis/metrics.k8s.io */
     char head[HEAD_MAX]; /* of the newest request */
-    atomic_int requests, hanging;
+    bool is_kept; /* leave the connection open after the answer, close it at the next request */
+    atomic_int requests, reused, hanging;
     int hanging_fds[HANGING_MAX];
 };
 
@@ -72,6 +74,20 @@ static size_t read_request(int fd, char *head)
     return 0;
 }
 
+/* Until another connection comes: does a second request come on this one? It gets no answer. */
+static void keep(struct server *s, int fd)
+{
+    struct pollfd both[] = {
+        {.fd = fd,    .events = POLLIN},
+        {.fd = s->fd, .events = POLLIN}
+    };
+    char head[HEAD_MAX];
+
+    poll(both, 2, -1);
+    if (both[0].revents && read_request(fd, head) > 0)
+        atomic_fetch_add(&s->reused, 1);
+}
+
 static void answer_one(struct server *s, int fd)
 {
     char head[HEAD_MAX];
@@ -93,6 +109,8 @@ static void answer_one(struct server *s, int fd)
         ssize_t n = write(fd, answer, strlen(answer));
 
         (void)n;
+        if (s->is_kept)
+            keep(s, fd);
         close(fd);
     } else {
         s->hanging_fds[atomic_load(&s->hanging)] = fd;
@@ -384,6 +402,26 @@ static void writes_are_sent_once(void **state)
         }
 }
 
+/* On a kept connection that turns out dead libcurl would send a write a second time. */
+static void writes_never_ride_on_a_kept_connection(void **state)
+{
+    struct rig r;
+
+    (void)state;
+    rig_start(&r);
+    r.server.is_kept = true;
+    plant(&r.server,
+          "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}");
+    assert_int_equal(get_json(&r), APP_OK);
+    assert_int_equal(write_with(&r, "DELETE"), APP_OK);
+    assert_int_equal(write_with(&r, "POST"), APP_OK);
+    assert_int_equal(atomic_load(&r.server.reused), 0);
+    assert_int_equal(get_json(&r), APP_OK); /* a read may: the server can tell */
+    assert_int_equal(get_json(&r), APP_OK);
+    assert_true(atomic_load(&r.server.reused) > 0);
+    rig_stop(&r);
+}
+
 static void writes_need_an_answer_of_an_api_server(void **state)
 {
     struct rig r;
@@ -601,6 +639,7 @@ int main(void)
         cmocka_unit_test(the_breaker_opens_and_closes),
         cmocka_unit_test(content_the_engine_refuses_does_not_open_the_breaker),
         cmocka_unit_test(writes_are_sent_once),
+        cmocka_unit_test(writes_never_ride_on_a_kept_connection),
         cmocka_unit_test(writes_need_an_answer_of_an_api_server),
         cmocka_unit_test(only_listed_headers_go_upstream),
         cmocka_unit_test(a_path_in_the_address_stays_in_front),

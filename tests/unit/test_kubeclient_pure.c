@@ -602,6 +602,12 @@ static void a_cluster_is_loaded_once_and_again_after_forget(void **state)
     assert_ptr_not_equal(first, other);
     kube_cluster_unref(other);
 
+    kube_forget_all(r.kube);
+    kube_forget_all(r.kube); /* not asked for in between: gone, though the record is the same */
+    same = kube_cluster_get(r.kube, "c1", NULL);
+    assert_ptr_not_equal(first, same);
+    kube_cluster_unref(same);
+
     r.loader.code = APP_NOT_FOUND; /* deleted */
     kube_cluster_forget(r.kube, "c1");
     assert_null(kube_cluster_get(r.kube, "c1", NULL));

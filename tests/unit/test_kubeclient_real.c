@@ -64,7 +64,11 @@ static int teardown(void **state)
 {
     (void)state;
     if (rig.is_borrowed)
-        rig_kube_ctl(&rig, (const char *const[]){"delete", "namespace", NS, NULL}, NULL, NULL);
+        rig_kube_ctl(&rig,
+                     (const char *const[]){"delete", "--ignore-not-found", "namespace/" NS,
+                                           "clusterrole/cp-test-limited",
+                                           "clusterrolebinding/cp-test-limited", NULL},
+                     NULL, NULL);
     kube_cluster_unref(cluster);
     kube_destroy(kube);
     net_destroy(net);
