@@ -79,6 +79,9 @@ static int sort_out(struct registration *r, struct user_list *same_name, struct 
 
         if (is_type(&u, "SUPER_ADMIN") && !is_gone(r->in, u.id))
             continue;
+        /* rights this very person was given before signing up are not stale */
+        if (!r->in->is_super_admin && strcmp(u.user_auth_id, r->in->auth_id) == 0)
+            continue;
         same_name->rows[kept++] = u;
         if (is_stale_right(&u))
             r->stale.rows[r->stale.count++] = u;

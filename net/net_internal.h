@@ -193,7 +193,7 @@ void net_unref(struct net *n);
 /* pool.c */
 
 /** As net_pool_create(); @p is_reader: a pool of TRUST_READ. */
-struct net_pool *pool_create(struct net *n, const struct net_pool_config *config, bool is_reader,
+struct net_pool *net_pool_open(struct net *n, const struct net_pool_config *config, bool is_reader,
                              struct app_error *err);
 /** One lane has no connection left; the last one frees the pool. */
 void pool_lane_closed(struct net_pool *p);

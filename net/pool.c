@@ -272,7 +272,7 @@ static struct net_pool *pool_alloc(struct net *n, const char *name)
     return p;
 }
 
-struct net_pool *pool_create(struct net *n, const struct net_pool_config *config, bool is_reader,
+struct net_pool *net_pool_open(struct net *n, const struct net_pool_config *config, bool is_reader,
                              struct app_error *err)
 {
     struct net_pool *p = pool_alloc(n, config->name);
@@ -298,7 +298,7 @@ failed:
 struct net_pool *net_pool_create(struct net *n, const struct net_pool_config *config,
                                  struct app_error *err)
 {
-    return pool_create(n, config, false, err);
+    return net_pool_open(n, config, false, err);
 }
 
 struct net_pool *net_pool_ref(struct net_pool *p)

@@ -469,7 +469,7 @@ int net_peer_fingerprint(struct net *n, const char *base_url, int64_t deadline_u
                          char ret_sha256[NET_FINGERPRINT_BYTES], struct app_error *err)
 {
     struct net_pool_config config = {.name = "fingerprint", .base_url = base_url};
-    struct net_pool *p = pool_create(n, &config, true, err);
+    struct net_pool *p = net_pool_open(n, &config, true, err);
     struct net_response ret;
     struct transfer t = {.pool = p, .ret = &ret, .deadline_us = deadline_or_default(deadline_us)};
     int rc;

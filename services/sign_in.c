@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sign_in.h"
 #include "access.h"
+#include "cleanup.h"
 #include "internal.h"
+#include "log.h"
 #include "token.h"
+#include "trust.h"
 
 #include <jansson.h>
 #include <string.h>
@@ -179,6 +182,26 @@ static char *lower_case(struct arena *a, const char *s)
     return copy;
 }
 
+/* The accounts of an older identity of the same name go with its rows; a cluster that cannot be
+ * reached keeps an account without any row, which nobody can act as (contract 13.1 step 4). */
+static void remove_stale_account(const struct svc_call *call, const struct user_row *r)
+{
+    struct kube_call kc AUTO(cluster_call_end) = {0};
+    char name[KUBE_ACCOUNT_BYTES];
+    bool is_user = user_type_of(r->user_type) == USER_TYPE_USER;
+    struct kube_account account = {.namespace_name =
+                                       is_user ? r->namespace_name : KUBE_ADMIN_NAMESPACE,
+                                   .name = name,
+                                   .role = is_user ? r->role_set_code : NULL};
+    struct app_error err = {0};
+
+    if (kube_account_name(r->user_auth_id, name) < 0 ||
+        cluster_call_own(call, r->cluster_id, &kc, &err) < 0 ||
+        kube_remove_account(&kc, &account, true, &err) < 0)
+        log_message(LOG_WARN, "signUp", "account of an older identity stays in cluster %s: %s",
+                    r->cluster_id, err.detail);
+}
+
 static int sign_up_person(const struct svc_call *call, const struct principal *p,
                           struct app_error *err)
 {
@@ -195,6 +218,8 @@ static int sign_up_person(const struct svc_call *call, const struct principal *p
     if (user_store_sign_up(s->config.db, call->arena, &in, &stale, err) < 0)
         return -1;
     access_forget(s);
+    for (size_t i = 0; i < stale.count; i++)
+        remove_stale_account(call, &stale.rows[i]);
     return 0;
 }
 

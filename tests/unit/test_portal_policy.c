@@ -42,7 +42,7 @@ static const struct policy_case {
     {RULE_SUPER_ADMIN,              "",     "",     OK,     DENIED, DENIED,    DENIED},
     {RULE_GLOBAL_ADMIN_OF_CLUSTER,  "c1",   "",     OK,     OK,     DENIED,    DENIED},
     {RULE_GLOBAL_ADMIN_OF_CLUSTER,  "c2",   "",     OK,     DENIED, DENIED,    DENIED},
-    {RULE_CLUSTER_ADMIN_OF_CLUSTER, "c1",   "",     OK,     DENIED, DENIED,    DENIED},
+    {RULE_CLUSTER_ADMIN_OF_CLUSTER, "c1",   "",     OK,     OK,     DENIED,    DENIED},
     {RULE_CLUSTER_MEMBER,           "c1",   "",     OK,     OK,     OK,        DENIED},
     {RULE_CLUSTER_MEMBER,           "c2",   "",     OK,     DENIED, DENIED,    DENIED},
     {RULE_CLUSTER_MEMBER,           "C1",   "",     OK,     DENIED, DENIED,    DENIED},
