@@ -302,7 +302,7 @@ static enum MHD_Result expect_body(struct request *r)
         return answer_raw(r);
     }
     buf_init(&r->body, r->body_limit);
-    return conn_enter(r->conn, has_body ? CONN_BODY : CONN_BUSY) ? MHD_YES : MHD_NO;
+    return !has_body || conn_enter(r->conn, CONN_BODY) ? MHD_YES : MHD_NO;
 }
 
 static enum MHD_Result on_header(struct request *r, const char *method, const char *version)
@@ -477,7 +477,7 @@ static enum MHD_Result to_worker(struct request *r)
 
 static enum MHD_Result on_complete(struct request *r)
 {
-    if (!conn_enter(r->conn, CONN_BUSY))
+    if (!conn_enter_busy(r->conn))
         return MHD_NO;
     if (r->body.len)
         r->http.body = (struct text){r->body.data, r->body.len};

@@ -26,9 +26,10 @@ enum conn_phase { CONN_HEADER, CONN_BODY, CONN_BUSY, CONN_IDLE, CONN_ENDED };
 struct conn {
     struct conn *next, *prev; /* of its listener, under watch.lock */
     struct listener *listener;
-    int fd;                 /* libmicrohttpd's; valid while the connection is listed */
-    _Atomic uint64_t state; /* begin of the phase in us << 3 | phase */
-    bool must_linger;       /* ended with an answer while the client may still send */
+    int fd;                      /* libmicrohttpd's; valid while the connection is listed */
+    _Atomic uint64_t state;      /* begin of the phase in us << 3 | phase */
+    _Atomic uint64_t bytes_seen; /* received when the last request was complete */
+    bool must_linger;            /* ended with an answer while the client may still send */
     char peer[INET6_ADDRSTRLEN];
 };
 
@@ -37,6 +38,8 @@ struct conn {
 bool conn_enter(struct conn *c, enum conn_phase phase);
 /** As conn_enter(CONN_HEADER), keeping the begin that the watch saw already. */
 bool conn_enter_header(struct conn *c);
+/** As conn_enter(CONN_BUSY): the request is complete, what comes now belongs to the next. */
+bool conn_enter_busy(struct conn *c);
 /** libmicrohttpd's NOTIFY_CONNECTION. */
 void conn_notify(void *cls, struct MHD_Connection *mhd, void **socket_context,
                  enum MHD_ConnectionNotificationCode code);

@@ -59,6 +59,23 @@ bool conn_enter(struct conn *c, enum conn_phase phase)
     return true;
 }
 
+static bool tcp_state(const struct conn *c, struct tcp_info *ret)
+{
+    socklen_t len = sizeof *ret;
+
+    memset(ret, 0, sizeof *ret);
+    return getsockopt(c->fd, IPPROTO_TCP, TCP_INFO, ret, &len) == 0;
+}
+
+bool conn_enter_busy(struct conn *c)
+{
+    struct tcp_info info;
+
+    if (tcp_state(c, &info))
+        atomic_store(&c->bytes_seen, info.tcpi_bytes_received);
+    return conn_enter(c, CONN_BUSY);
+}
+
 bool conn_enter_header(struct conn *c)
 {
     enum conn_phase phase = phase_of(atomic_load(&c->state));
@@ -259,14 +276,6 @@ static void end_connection(struct conn *c, uint64_t state, const char *why)
     shutdown(c->fd, SHUT_RDWR); /* libmicrohttpd sees the end and closes */
 }
 
-static bool tcp_state(const struct conn *c, struct tcp_info *ret)
-{
-    socklen_t len = sizeof *ret;
-
-    memset(ret, 0, sizeof *ret);
-    return getsockopt(c->fd, IPPROTO_TCP, TCP_INFO, ret, &len) == 0;
-}
-
 /* A kept connection is idle until the first byte of its next request; only the kernel saw when that
  * came. */
 static void watch_idle(struct conn *c, uint64_t state, int64_t now_us)
@@ -281,9 +290,12 @@ static void watch_idle(struct conn *c, uint64_t state, int64_t now_us)
     }
     if (!tcp_state(c, &info))
         return;
+    if (info.tcpi_bytes_received == atomic_load(&c->bytes_seen))
+        return;
     byte_us = now_us - (int64_t)info.tcpi_last_data_recv * US_PER_MS;
-    if (byte_us > begin_of(state) + 10 * US_PER_MS) /* the kernel counts in ticks of up to 10 ms */
-        atomic_compare_exchange_strong(&c->state, &state, pack(byte_us, CONN_HEADER));
+    if (byte_us < begin_of(state))
+        byte_us = begin_of(state);
+    atomic_compare_exchange_strong(&c->state, &state, pack(byte_us, CONN_HEADER));
 }
 
 static void watch_header(struct conn *c, uint64_t state)

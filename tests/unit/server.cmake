@@ -4,3 +4,4 @@ function(cp_server_test name)
 endfunction()
 
 cp_server_test(test_server_http)
+cp_server_test(test_server_gate)
