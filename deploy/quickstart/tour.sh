@@ -33,11 +33,11 @@ print_curls() {
   [ -z "${http_proxy:-}${all_proxy:-}${ALL_PROXY:-}" ] || curl+=" --noproxy 127.0.0.1"
   cat <<T
   # 1. sign in: the issuer's token becomes the portal's, kept in a file only you can read
-  $curl --data @$SECRETS/$ADMIN.form $ISSUER_URL/protocol/openid-connect/token | sed -n 's/.*"access_token" *: *"\([^"]*\)".*/Authorization: Bearer \1/p' | $curl -X POST -H @- $PORTAL_URL/login >$login; sed -n 's/.*"token" *: *"\([^"]*\)".*/Authorization: Bearer \1/p' $login >$header; sed 's/\("token" *: *"\)[^"]*/\1.../' $login
+  $curl --data @$SECRETS/$ADMIN.form $ISSUER_URL/protocol/openid-connect/token | sed -n 's/.*"access_token" *: *"\([^"]*\)".*/Authorization: Bearer \1/p' | $curl -X POST -H @- $PORTAL_URL/login >$login; sed -n 's/.*"token" *: *"\([^"]*\)".*/Authorization: Bearer \1/p' $login >$header; sed 's/\("token" *: *"\)[^"]*/\1.../' $login; echo
   # 2. the clusters
-  $curl -H @$header "$PORTAL_URL/clusters?limit=10&offset=0"
+  $curl -w '\n' -H @$header "$PORTAL_URL/clusters?limit=10&offset=0"
   # 3. the pods of the demo
-  $curl -H @$header "$PORTAL_URL/clusters/$id/namespaces/cp-portal-demo/pods?limit=10&offset=0"
+  $curl -w '\n' -H @$header "$PORTAL_URL/clusters/$id/namespaces/cp-portal-demo/pods?limit=10&offset=0"
 T
 }
 
