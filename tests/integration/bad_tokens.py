@@ -225,14 +225,15 @@ def _mutate(how: str, h: str, p: str, s: str, maker: Maker) -> str:
 
 
 def table(maker: Maker, *, has_audience=False, good=False) -> list[Row]:
-    """Every row that fits: those that need the portal's key or an audience rule only when there is one.
+    """Every row that fits: those that need the portal's key or an audience rule only when there is one, those that are
+    true for one second only never. What is left stays right for at least four minutes.
 
     good=True gives the rows that must be accepted instead of those that must be refused.
     """
     rows = []
     for row in json.loads(TABLE.read_text()):
         needs = row.get("needs", "")
-        if (needs == "audience" and not has_audience) or (needs == "portal" and not maker.portal_key):
+        if needs == "clock" or (needs == "audience" and not has_audience) or (needs == "portal" and not maker.portal_key):
             continue
         if (row["expect"] == "OK") == good:
             rows.append(maker.row(row))
