@@ -61,12 +61,13 @@ struct view kube_view_names = {
 
 /* ---- nodes ---- */
 
-static bool token_is(const struct view_run *run, const struct scan_slot *slot, const char *text)
+static bool token_is(struct view_run *run, const struct scan_slot *slot, const char *text)
 {
-    struct text t = view_token(run, slot);
+    size_t at = run->scratch.len;
+    bool same = text_eq_str(view_text(run, slot, &run->scratch), text);
 
-    return slot->type == SCAN_STRING && !slot->escaped &&
-           text_eq_str((struct text){t.p + 1, t.len - 2}, text);
+    run->scratch.len = at;
+    return same;
 }
 
 /* The first condition of type Ready. */
@@ -75,7 +76,8 @@ static void fold_ready(struct view_run *run, const struct view_member *self)
     if (run->fold.done || !token_is(run, view_slot(run, self, 0), "Ready"))
         return;
     run->fold.done = true;
-    run->fold.kept[0] = *view_slot(run, self, 1);
+    if (view_slot(run, self, 1)->type == SCAN_STRING)
+        run->fold.kept[0] = *view_slot(run, self, 1);
 }
 
 static void render_ready(struct view_run *run, const struct view_member *self, struct buf *out)

@@ -1,2 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 cp_unit_test(test_kube_vectors SOURCES test_kube_vectors.c kube_engine.c USES kube base)
+cp_unit_test(test_json_scan SOURCES test_json_scan.c USES base)
+cp_unit_test(test_kube_diff SOURCES test_kube_diff.c kube_engine.c kube_random.c kube_reference.c USES kube base)
+cp_unit_test(test_kube_list SOURCES test_kube_list.c kube_engine.c kube_random.c kube_reference.c USES kube base)
+cp_unit_test(test_kube_quantity SOURCES test_kube_quantity.c USES kube base LINKS m)
