@@ -5,3 +5,4 @@ endfunction()
 
 cp_server_test(test_server_http)
 cp_server_test(test_server_gate)
+cp_server_test(test_server_load)
