@@ -23,6 +23,7 @@
     X(ca_file, "FILE")                                                                             \
     X(token_file, "FILE")                                                                          \
     X(fingerprint, "SHA256")                                                                       \
+    X(seconds, "N")                                                                                \
     X(cluster_admin, NULL)
 
 enum option_id {

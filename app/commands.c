@@ -23,15 +23,6 @@
 #include <unistd.h>
 
 #define FILE_MAX_BYTES (256 * KIB)
-#define ARENA_MAX_BYTES (16 * MIB)
-
-static int report(const struct app_error *err)
-{
-    fprintf(stderr, "cp-portal: %s%s%s\n", err->text[0] ? err->text : app_code_name(err->code),
-            err->detail[0] && strcmp(err->detail, err->text) != 0 ? ": " : "",
-            strcmp(err->detail, err->text) != 0 ? err->detail : "");
-    return EXIT_FAILED;
-}
 
 /* Reads a small file whole, without its final line ends. @return 0, or -1 with the error for the
  * operator */
@@ -60,23 +51,6 @@ static void wipe_buf(struct buf *b)
     if (b->data)
         OPENSSL_cleanse(b->data, b->len);
     buf_finish(b);
-}
-
-/* A command that needs the wiring and a call: @p run gets both. */
-typedef int (*wired_fn)(struct wiring *w, const struct svc_call *call, const struct arguments *args,
-                        struct app_error *err);
-
-static int run_wired(const struct arguments *args, enum wiring_level level, wired_fn run)
-{
-    struct wiring w AUTO(wiring_finish_p) = {.config = NULL};
-    struct arena *a AUTO(arena_destroy_p) = arena_create(ARENA_MAX_BYTES);
-    struct app_error err = {0};
-    struct svc_call call;
-
-    if (!a || wiring_init(&w, args->option[OPT_config], level, &err) < 0)
-        return report(&err);
-    call = wiring_operator_call(&w, a);
-    return run(&w, &call, args, &err) < 0 ? report(&err) : EXIT_OK;
 }
 
 /* ---- configuration ---- */
@@ -233,7 +207,7 @@ int command_secrets_new_key(const struct arguments *args)
     struct app_error err = {0};
 
     if (make_key_file(args->word, &err) < 0)
-        return report(&err);
+        return report_error(&err);
     printf("%s\n", args->word);
     return EXIT_OK;
 }

@@ -2,6 +2,7 @@
 #include "wiring.h"
 #include "cleanup.h"
 #include "clock.h"
+#include "command.h"
 #include "db.h"
 #include "issuer.h"
 #include "issuer_store.h"
@@ -13,6 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#define ARENA_MAX_BYTES (64 * MIB)
 #define OPERATOR_DEADLINE_US (60 * US_PER_S)
 
 static const char *str_or_null(const struct config *c, enum config_key k)
@@ -201,4 +203,25 @@ struct svc_call wiring_operator_call(struct wiring *w, struct arena *a)
                              .principal = &operator_principal,
                              .deadline_us = clock_mono_us() + OPERATOR_DEADLINE_US,
                              .request_id = "command-line"};
+}
+
+int report_error(const struct app_error *err)
+{
+    fprintf(stderr, "cp-portal: %s%s%s\n", err->text[0] ? err->text : app_code_name(err->code),
+            err->detail[0] && strcmp(err->detail, err->text) != 0 ? ": " : "",
+            strcmp(err->detail, err->text) != 0 ? err->detail : "");
+    return EXIT_FAILED;
+}
+
+int run_wired(const struct arguments *args, enum wiring_level level, wired_fn run)
+{
+    struct wiring w AUTO(wiring_finish_p) = {.config = NULL};
+    struct arena *a AUTO(arena_destroy_p) = arena_create(ARENA_MAX_BYTES);
+    struct app_error err = {0};
+    struct svc_call call;
+
+    if (!a || wiring_init(&w, args->option[OPT_config], level, &err) < 0)
+        return report_error(&err);
+    call = wiring_operator_call(&w, a);
+    return run(&w, &call, args, &err) < 0 ? report_error(&err) : EXIT_OK;
 }

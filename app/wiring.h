@@ -47,4 +47,13 @@ static inline void wiring_finish_p(struct wiring *w)
 
 /** A call on behalf of the operator at the command line, recorded as such in the audit trail. */
 struct svc_call wiring_operator_call(struct wiring *w, struct arena *a);
+struct arguments;
+/** What a command does once it is wired; @p call is the operator's. */
+typedef int (*wired_fn)(struct wiring *w, const struct svc_call *call, const struct arguments *args,
+                        struct app_error *err);
+/** Wire up to @p level, call @p run, take apart, report an error to standard error. @return the
+ * exit code */
+int run_wired(const struct arguments *args, enum wiring_level level, wired_fn run);
+/** Tell the operator. @return EXIT_FAILED */
+int report_error(const struct app_error *err);
 #endif

@@ -219,3 +219,9 @@ int cluster_change(const struct svc_call *call, const struct cluster_input *in,
     m = model_of(&row);
     return write_model(&m, &ret->members, err);
 }
+
+struct kube_cluster *cluster_connection(struct services *s, const char *cluster_id,
+                                        struct app_error *err)
+{
+    return kube_cluster_get(s->kube, cluster_id, err);
+}

@@ -29,6 +29,11 @@ int cluster_detail(const struct svc_call *call, const char *cluster_id, struct c
 /** The id of the cluster registered with that API address. APP_NOT_FOUND: none. */
 int cluster_find_by_url(const struct svc_call *call, const char *api_url, const char **ret_id,
                         struct app_error *err) __attribute__((warn_unused_result));
+struct kube_cluster;
+/** The connection of a cluster with its own credential, counted (kube_cluster_unref()). For
+ * measuring only. */
+struct kube_cluster *cluster_connection(struct services *s, const char *cluster_id,
+                                        struct app_error *err);
 /** Register an existing cluster. Nothing is stored unless all of it is. */
 int cluster_register(const struct svc_call *call, const struct cluster_input *in,
                      struct cluster_result *ret, struct app_error *err)
