@@ -187,7 +187,7 @@ int config_set(struct config *c, enum config_key k, const char *text, const char
 
 /* ---- the environment ---- */
 
-static const char *env_value(char *const *env, const char *name)
+static const char *env_value(const char *const *env, const char *name)
 {
     size_t len = strlen(name);
 
@@ -238,7 +238,7 @@ static const struct original {
     {"DATABASE_USER_ID", CFG_DATABASE_USER, set_from_database_user},
 };
 
-static int read_originals(struct config *c, char *const *env, struct app_error *err)
+static int read_originals(struct config *c, const char *const *env, struct app_error *err)
 {
     for (size_t i = 0; i < ARRAY_LEN(originals); i++) {
         const char *value = env_value(env, originals[i].name);
@@ -256,7 +256,7 @@ static int read_originals(struct config *c, char *const *env, struct app_error *
     return 0;
 }
 
-static int read_env(struct config *c, char *const *env, struct app_error *err)
+static int read_env(struct config *c, const char *const *env, struct app_error *err)
 {
     if (read_originals(c, env, err) < 0)
         return -1;
@@ -289,7 +289,7 @@ static struct config *make_default(struct app_error *err)
     return c;
 }
 
-static int fill(struct config *c, const char *name, const struct text *yaml, char *const *env,
+static int fill(struct config *c, const char *name, const struct text *yaml, const char *const *env,
                 struct app_error *err)
 {
     if (yaml && config_read_yaml(c, name, *yaml, err) < 0)
@@ -301,7 +301,7 @@ static int fill(struct config *c, const char *name, const struct text *yaml, cha
     return config_check(c, err);
 }
 
-static struct config *load(const char *name, const struct text *yaml, char *const *env,
+static struct config *load(const char *name, const struct text *yaml, const char *const *env,
                            struct app_error *err)
 {
     struct config *c = make_default(err);
@@ -313,7 +313,7 @@ static struct config *load(const char *name, const struct text *yaml, char *cons
     return c;
 }
 
-struct config *config_parse(const char *name, struct text yaml, char *const *env,
+struct config *config_parse(const char *name, struct text yaml, const char *const *env,
                             struct app_error *err)
 {
     return load(name, &yaml, env, err);
@@ -344,11 +344,11 @@ struct config *config_load(const char *path, struct app_error *err)
     struct text yaml;
 
     if (!path)
-        return load("", NULL, environ, err);
+        return load("", NULL, (const char *const *)environ, err);
     if (read_file(path, &file, err) < 0)
         return NULL;
     yaml = (struct text){file.data ? file.data : "", file.len};
-    return load(path, &yaml, environ, err);
+    return load(path, &yaml, (const char *const *)environ, err);
 }
 
 void config_destroy(struct config *c)

@@ -50,7 +50,7 @@ struct config *config_load(const char *path, struct app_error *err);
 /** As config_load() with the file's bytes given; @p name appears in messages. The environment is
  * not read when
  *  @p env is NULL, else it is used ("NAME=value" strings, NULL at the end). */
-struct config *config_parse(const char *name, struct text yaml, char *const *env,
+struct config *config_parse(const char *name, struct text yaml, const char *const *env,
                             struct app_error *err);
 /** Free; secrets are wiped. NULL is allowed. */
 void config_destroy(struct config *c);
