@@ -15,12 +15,13 @@
 #include <string.h>
 
 #define HEADERS_MAX (KUBE_IDENTITY_HEADERS_MAX + 1)
-#define SEND_ARENA_BYTES (64u * KIB)
-#define PATH_ARENA_BYTES (64u * KIB)
+#define SEND_ARENA_BYTES ((size_t)64 * KIB)
+#define PATH_ARENA_BYTES ((size_t)64 * KIB)
 #define REQUEST_ID_MAX_BYTES 128
-#define LIST_ANSWER_MAX_BYTES (1024u * MIB)
+#define LIST_ANSWER_MAX_BYTES ((size_t)1 << 30)
 #define USAGE_WAIT_US (3 * US_PER_S)
 #define PING_WAIT_US (1 * US_PER_S)
+#define PING_MAX_BYTES ((size_t)64 * KIB)
 #define SHORT_WAIT_US (1 * US_PER_S)
 
 /* ---- one request ---- */
@@ -230,7 +231,7 @@ int kube_get_detail(const struct kube_call *call, const struct kube_kind *kind,
     if (!a)
         return app_fail(err, APP_INTERNAL, "out of memory");
     path = kube_path_item(a, kind, namespace_name, name, err);
-    if (!path || get(call, path, MEDIA_JSON, VIEW_DETAIL_MAX_BYTES, &res, err) < 0)
+    if (!path || get(call, path, MEDIA_JSON, (size_t)VIEW_DETAIL_MAX_BYTES, &res, err) < 0)
         return -1;
     return view_render_detail(kind, (struct text){res.body.data, res.body.len},
                               call->cluster->utc_offset_min, ret_members, err);
@@ -262,7 +263,7 @@ int kube_ping(const struct kube_call *call, struct app_error *err)
     struct kube_call quick = *call;
 
     quick.deadline_us = earlier(call->deadline_us, clock_mono_us() + PING_WAIT_US);
-    return get(&quick, "/version", MEDIA_JSON, 64 * KIB, &res, err);
+    return get(&quick, "/version", MEDIA_JSON, PING_MAX_BYTES, &res, err);
 }
 
 /* ---- lists ---- */

@@ -13,7 +13,7 @@
 #define BUCKETS 256
 #define ENTRIES_MAX 10000
 #define ID_MAX_BYTES 128
-#define RECORD_ARENA_BYTES (1u * MIB)
+#define RECORD_ARENA_BYTES ((size_t)1 << 20)
 #define URL_MAX_BYTES 512
 
 /* One cluster id the registry was asked for. Lives while it holds a cluster or somebody uses it. */
@@ -209,8 +209,8 @@ static struct net_pool *pool_create(const struct kube *k, const struct kube_clus
 static struct kube_cluster *
 cluster_of_record(const struct kube *k, const struct kube_cluster_record *r, struct app_error *err)
 {
-    struct arena *a AUTO(arena_destroy_p) = arena_create(4 * URL_MAX_BYTES);
-    const char *origin, *prefix;
+    struct arena *a AUTO(arena_destroy_p) = arena_create(RECORD_ARENA_BYTES);
+    const char *origin = "", *prefix = "";
     struct kube_cluster *c;
 
     if (!a) {
@@ -386,7 +386,8 @@ static void remove_if_unused(struct kube *k, struct entry *e)
     entry_destroy(e);
 }
 
-/* Load without the lock. @return a counted cluster: @p old itself when the record is the same */
+/* Load without the lock. @return a new cluster, @p old itself when the record is the same, or NULL
+ */
 static struct kube_cluster *load(struct kube *k, const char *id, struct kube_cluster *old,
                                  struct app_error *err)
 {
@@ -405,54 +406,57 @@ static struct kube_cluster *load(struct kube *k, const char *id, struct kube_clu
         r.cluster_id = id;
     /* The same record keeps its connections and its breaker: a dead cluster stays known as dead. */
     if (old && record_digest(&r, digest) == 0 && memcmp(digest, old->digest, sizeof(digest)) == 0)
-        c = kube_cluster_ref(old);
+        c = old;
     else
         c = cluster_of_record(k, &r, err);
     wipe(r.token);
     return c;
 }
 
-/* Under the lock: put the outcome of a load begun at @p generation into the entry. */
-static void loaded(struct entry *e, struct kube_cluster *c, unsigned generation,
-                   const struct app_error *why)
+/* Under the lock: note how a load begun at @p generation ended. */
+static void note_outcome(struct entry *e, bool is_good, unsigned generation,
+                         const struct app_error *why)
 {
-    struct kube_cluster *old = e->cluster;
-
     e->serial++;
     e->is_loading = false;
-    e->is_fresh = c && e->generation == generation;
-    if (c) {
-        e->cluster = kube_cluster_ref(c);
-        kube_cluster_unref(old);
-        return;
-    }
-    e->failed_serial = e->serial;
-    e->failure = *why;
-    if (why->code == APP_NOT_FOUND || why->code == APP_UPSTREAM_UNREACHABLE) {
-        e->cluster = NULL;
-        kube_cluster_unref(old);
+    e->is_fresh = is_good && e->generation == generation;
+    if (!is_good) {
+        e->failed_serial = e->serial;
+        e->failure = *why;
     }
 }
 
-/* Under the lock, left while loading. */
+/* A failure that says the cluster is not there any more; others keep it for the next load. */
+static bool is_gone(const struct app_error *why)
+{
+    return why->code == APP_NOT_FOUND || why->code == APP_UPSTREAM_UNREACHABLE;
+}
+
+/* Under the lock, left while loading: the entry's cluster is ours meanwhile, as it is not fresh. */
 static struct kube_cluster *load_entry(struct kube *k, struct entry *e, struct app_error *err)
 {
     struct app_error why = {0};
-    struct kube_cluster *old = e->cluster ? kube_cluster_ref(e->cluster) : NULL, *c;
+    struct kube_cluster *old = STEAL(e->cluster), *c;
     unsigned generation = e->generation;
 
     e->is_loading = true;
     pthread_mutex_unlock(&k->lock);
     c = load(k, e->id, old, &why);
     pthread_mutex_lock(&k->lock);
-    loaded(e, c, generation, &why);
+    note_outcome(e, c != NULL, generation, &why);
+    if (c == old || (!c && !is_gone(&why)))
+        e->cluster = STEAL(old);
+    else
+        e->cluster = c;
+    if (c)
+        kube_cluster_ref(c);
+    else if (err)
+        *err = why;
     pthread_cond_broadcast(&k->loaded);
     /* The last reference closes connections: never under the lock. The entry stays, we use it. */
     pthread_mutex_unlock(&k->lock);
     kube_cluster_unref(old);
     pthread_mutex_lock(&k->lock);
-    if (!c && err)
-        *err = why;
     return c;
 }
 

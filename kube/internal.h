@@ -11,7 +11,7 @@
 #define RECORD_DIGEST_BYTES 32
 #define MEDIA_JSON "application/json"
 #define MEDIA_YAML "application/yaml"
-#define ANSWER_MAX_BYTES (8u * 1024 * 1024)
+#define ANSWER_MAX_BYTES ((size_t)8 * 1024 * 1024)
 
 struct kube_cluster {
     atomic_uint refs;

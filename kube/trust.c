@@ -14,8 +14,8 @@
 #include <string.h>
 
 #define PROBE_WAIT_US (10 * US_PER_S)
-#define PROBE_ARENA_BYTES (64u * KIB)
-#define CA_PEM_MAX_BYTES (1024u * KIB)
+#define PROBE_ARENA_BYTES ((size_t)64 * KIB)
+#define CA_PEM_MAX_BYTES ((size_t)1024 * KIB)
 
 void kube_trust_finish(struct kube_trust *t)
 {
@@ -44,7 +44,7 @@ static int try_connect(struct kube *k, const char *origin, const char *ca_pem, i
     struct net_request req = {.method = "GET",
                               .path = "/version",
                               .deadline_us = deadline_us,
-                              .answer_max_bytes = 64 * KIB};
+                              .answer_max_bytes = PROBE_ARENA_BYTES};
     struct net_response res = {0};
     struct net_pool *pool = net_pool_create(kube_net(k), &config, err);
     int rc;
@@ -113,7 +113,7 @@ int kube_trust_probe(struct kube *k, const struct kube_trust_request *req, struc
 {
     struct arena *a AUTO(arena_destroy_p) = arena_create(PROBE_ARENA_BYTES);
     struct kube_trust trust = {0};
-    const char *origin, *prefix;
+    const char *origin = "", *prefix = "";
 
     if (!a)
         return app_fail(err, APP_INTERNAL, "out of memory");
@@ -199,25 +199,37 @@ static int read_ca(struct kube_cluster *c, int64_t deadline_us, char **ret, stru
     return 0;
 }
 
+/* Behind a load balancer the cluster's own CA may not have signed the address: then stay pinned. */
+static void choose_trust(struct kube *k, const struct kube_trust_request *req, const char *ca,
+                         const struct kube_trust *pinned, struct kube_trust *ret)
+{
+    struct kube_trust_request with_ca = *req;
+
+    with_ca.ca_pem = ca;
+    if (!ca || kube_trust_probe(k, &with_ca, ret, NULL) < 0)
+        *ret = *pinned;
+}
+
 int kube_trust_confirm(struct kube *k, const struct kube_trust_request *req,
                        const char *fingerprint, const char *token, struct kube_trust *ret,
                        struct app_error *err)
 {
-    struct kube_trust trust = {.state = KUBE_TRUST_PIN};
-    struct kube_trust_request with_ca = *req;
-    struct kube_cluster *c AUTO(kube_cluster_unref_p) = NULL;
-    char *ca AUTO(free_p) = NULL;
+    struct kube_trust pinned = {.state = KUBE_TRUST_PIN};
+    struct kube_cluster *c;
+    char *ca = NULL;
+    int rc;
 
-    if (normal_fingerprint(fingerprint, trust.fingerprint) < 0)
+    if (normal_fingerprint(fingerprint, pinned.fingerprint) < 0)
         return app_fail_text(err, APP_BAD_REQUEST, "The fingerprint is not a SHA-256 in hex.");
-    c = open_pinned(k, req, trust.fingerprint, token, err);
-    if (!c || read_ca(c, deadline_of(req), &ca, err) < 0)
+    c = open_pinned(k, req, pinned.fingerprint, token, err);
+    if (!c)
         return -1;
-    with_ca.ca_pem = ca;
-    /* Behind a load balancer the cluster's own CA may not have signed the address: stay pinned. */
-    if (!ca || kube_trust_probe(k, &with_ca, ret, NULL) < 0)
-        *ret = trust;
-    return 0;
+    rc = read_ca(c, deadline_of(req), &ca, err);
+    kube_cluster_unref(c);
+    if (rc == 0)
+        choose_trust(k, req, ca, &pinned, ret);
+    free(ca);
+    return rc;
 }
 
 /* ---- the credential ---- */

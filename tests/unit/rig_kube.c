@@ -11,13 +11,13 @@
 #include <unistd.h>
 
 #define ARGS_MAX 32
-#define OUTPUT_MAX_BYTES (16u * 1024 * 1024)
+#define OUTPUT_MAX_BYTES ((size_t)1 << 24)
 
 extern char **environ;
 
 static void die(const char *what)
 {
-    fprintf(stderr, "rig_kube: %s: %s\n", what, strerror(errno));
+    fprintf(stderr, "rig_kube: %s: errno %d\n", what, errno);
     abort();
 }
 

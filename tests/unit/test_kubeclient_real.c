@@ -65,9 +65,10 @@ static int teardown(void **state)
     (void)state;
     if (rig.is_borrowed)
         rig_kube_ctl(&rig,
-                     (const char *const[]){"delete", "--ignore-not-found", "namespace/" NS,
-                                           "clusterrole/cp-test-limited",
-                                           "clusterrolebinding/cp-test-limited", NULL},
+                     (const char *const[]){
+                         "delete", "--ignore-not-found", "namespace/" NS,
+                         "clusterrole/cp-test-limited", "clusterrolebinding/cp-test-limited",
+                         "clusterrolebinding/cp-test-bob-cluster-admin-binding", NULL},
                      NULL, NULL);
     kube_cluster_unref(cluster);
     kube_destroy(kube);
