@@ -83,7 +83,7 @@ int portal_register_cluster(struct http_req *req, struct http_res *res, struct a
     struct cluster_result result = {.members = BUF_INIT(MEMBERS_MAX_BYTES)};
     struct cluster_input in;
     const json_t *body;
-    bool is_register;
+    bool is_register = false;
 
     if (read_input(req, &in, &body, err) < 0 ||
         body_bool(body, "isClusterRegister", &is_register, err) < 0)
