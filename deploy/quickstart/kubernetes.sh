@@ -201,6 +201,13 @@ token_of_secret() { kube -n cp-portal-system get secret cp-portal-token -o 'json
 
 token_there() { [ -n "$(token_of_secret)" ]; }
 
+# Pods become ready at once on simulated nodes, later on real ones, and never without any: only the first is waited for.
+wait_for_demo() {
+  if [ -z "$KUBECONFIG_GIVEN" ] && "$KALL" kwok --version >/dev/null 2>&1; then
+    kube wait --for=condition=Available --timeout=60s -n cp-portal-demo deployment/demo-web
+  fi
+}
+
 step_credential() {
   apply_once "$ROOT/deploy/kubernetes/portal-credential.yaml"
   if [ ! -s "$SECRETS/cluster.token" ]; then
@@ -208,9 +215,7 @@ step_credential() {
     token_of_secret | write_file "$SECRETS/cluster.token" 600
   fi
   apply_once "$HERE/demo.yaml"
-  [ -f "$RUN/done/demo-ready" ] || [ -n "$KUBECONFIG_GIVEN" ] || ! "$KALL" kwok --version >/dev/null 2>&1 ||
-    kube wait --for=condition=Available --timeout=60s -n cp-portal-demo deployment/demo-web
-  : >"$RUN/done/demo-ready"
+  once demo-ready wait_for_demo
 }
 
 stop_cluster() { [ ! -d "$RUN/kube" ] || KUBE_DIR=$RUN/kube "$ROOT/tests/rig/kubernetes/kube-down.sh" "$@"; }

@@ -25,7 +25,7 @@ pick_ports() {
 }
 
 write_configuration() {
-  write_file "$CONFIG.next" 600 <<C
+  write_file "$CONFIG" 600 <<C
 # written by quickstart
 version: 1
 portal:
@@ -52,8 +52,6 @@ secrets:
 drain:
   accept_s: 0
 C
-  # An unchanged file keeps its time.
-  if cmp -s "$CONFIG.next" "$CONFIG"; then rm -f "$CONFIG.next"; else mv -f "$CONFIG.next" "$CONFIG"; fi
 }
 
 step_server() {

@@ -3,7 +3,7 @@
 # What quick start leaves behind: the file of variables, and what it prints at the end.
 
 write_env() {
-  write_file "$ENV_FILE.next" 600 <<V
+  write_file "$ENV_FILE" 600 <<V
 CP_URL=$PORTAL_URL
 CP_COMMON_URL=
 CP_COMMON_USER=
@@ -22,7 +22,6 @@ CP_USER_NAMESPACE=$MEMBER_NAMESPACE
 CP_CLUSTER_ID=$(<"$RUN/done/cluster")
 CP_KUBECONFIG=$(admin_kubeconfig)
 V
-  if cmp -s "$ENV_FILE.next" "$ENV_FILE"; then rm -f "$ENV_FILE.next"; else mv -f "$ENV_FILE.next" "$ENV_FILE"; fi
 }
 
 # Three lines that work when pasted. The first stores the portal's token in a header file, shows the answer without it.
