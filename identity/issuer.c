@@ -13,7 +13,7 @@
 #include <openssl/rand.h>
 #include <string.h>
 
-#define DOCUMENT_MAX_BYTES (8 * KIB)
+#define DOCUMENT_MAX_BYTES 8192
 #define USERNAME_MAX_BYTES 255
 #define SCOPE "profile email"
 #define REFRESH_BYTES 32
@@ -119,12 +119,12 @@ static json_t *access_claims(const struct request *r, const struct session *s)
 
     if (random_uuid(jti) < 0)
         return NULL;
-    claims = json_pack(
-        "{s:I, s:I, s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:{s:o}, s:s, s:s}", "exp",
-        (json_int_t)(r->in->now_s + c->access_ttl_s), "iat", (json_int_t)r->in->now_s, "auth_time",
-        (json_int_t)s->auth_time_s, "jti", jti, "iss", r->is->name, "sub", s->account->id, "typ",
-        "Bearer", "azp", c->client_id, "sid", s->id, "realm_access", "roles",
-        roles_array(s->account->roles), "scope", SCOPE, "preferred_username", s->account->username);
+    claims = json_pack("{s:I, s:I, s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:{s:o}, s:s, s:s}", "exp",
+                       (json_int_t)r->in->now_s + c->access_ttl_s, "iat", (json_int_t)r->in->now_s,
+                       "auth_time", (json_int_t)s->auth_time_s, "jti", jti, "iss", r->is->name,
+                       "sub", s->account->id, "typ", "Bearer", "azp", c->client_id, "sid", s->id,
+                       "realm_access", "roles", roles_array(s->account->roles), "scope", SCOPE,
+                       "preferred_username", s->account->username);
     if (claims && c->audience && json_object_set_new(claims, "aud", json_string(c->audience)) < 0) {
         json_decref(claims);
         return NULL;
@@ -489,7 +489,7 @@ static int build(struct issuer *is, const struct issuer_config *config, struct a
     is->discovery = is->name ? discovery_text(is->name) : NULL;
     is->keys = issuer_keys_create(c->access_ttl_s);
     is->throttle = throttle_create();
-    is->arena = arena_create(4 * KIB);
+    is->arena = arena_create(4096);
     if (!c->client_id || !c->audience != !config->audience || !is->discovery || !is->keys ||
         !is->throttle || !is->arena)
         return app_fail(err, APP_INTERNAL, "issuer: no memory");

@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define ISSUER_FORM_MAX_BYTES (8 * 1024)
+#define ISSUER_FORM_MAX_BYTES 8192
 #define ISSUER_KEY_DELAY_S                                                                         \
     15 /* a new key is published this long before it signs: longer than a verifier's cool-down */
 #define ISSUER_KEY_ID_BYTES 44 /* RFC 7638 thumbprint in base64url and a NUL */

@@ -15,8 +15,8 @@
 #include <string.h>
 
 #define KEYS_MAX 8
-#define PEM_MAX_BYTES (16 * KIB)
-#define DOCUMENT_MAX_BYTES (32 * KIB)
+#define PEM_MAX_BYTES 16384
+#define DOCUMENT_MAX_BYTES 32768
 #define RETIRE_MARGIN_S 60 /* leeway of verifiers, and a little */
 
 struct signing_key {
@@ -105,7 +105,7 @@ static char *number64(struct arena *a, const EVP_PKEY *key, const char *name)
 /* RFC 7638 3: SHA-256 of the required members in their order */
 static int describe(EVP_PKEY *key, struct signing_key *ret)
 {
-    struct arena *a AUTO(arena_destroy_p) = arena_create(16 * KIB);
+    struct arena *a AUTO(arena_destroy_p) = arena_create(16384);
     unsigned char digest[32];
     char *n = a ? number64(a, key, OSSL_PKEY_PARAM_RSA_N) : NULL;
     char *e = a ? number64(a, key, OSSL_PKEY_PARAM_RSA_E) : NULL;
@@ -196,7 +196,7 @@ static bool has(const struct issuer_keys *k, const char *kid)
 
 int issuer_keys_add(struct issuer_keys *k, struct text pem, int64_t now_s, struct app_error *err)
 {
-    struct signing_key fresh;
+    struct signing_key fresh = {.key = NULL};
     int rc = 0;
 
     if (read_key(pem, &fresh, err) < 0)

@@ -126,7 +126,7 @@ static EVP_PKEY *rsa_of(BIGNUM *n, BIGNUM *e)
 
 static EVP_PKEY *read_rsa(const json_t *jwk)
 {
-    struct arena *a AUTO(arena_destroy_p) = arena_create(8 * KIB);
+    struct arena *a AUTO(arena_destroy_p) = arena_create(8192);
     BIGNUM *n AUTO(bn_free_p) = a ? read_number(a, jwk, "n", JWS_RSA_MAX_BITS / 8) : NULL;
     /* a wide exponent only makes verification slow (NIST SP 800-89 5.3.3: odd, over 2^16; 3 is
      * still met) */
@@ -201,7 +201,8 @@ int jwks_parse(struct text document, struct jwk *ret[JWKS_KEYS_MAX], struct app_
     }
     if (count == 0)
         return app_fail(err, APP_UPSTREAM_BROKEN, "key set: no RSA signing key in it");
-    memcpy(ret, found, (size_t)count * sizeof found[0]);
+    for (int k = 0; k < count; k++)
+        ret[k] = found[k];
     return count;
 }
 
@@ -293,7 +294,8 @@ static void install(struct jwks *s, struct jwk *const *keys, int count)
     for (int i = 0; i < s->key_count; i++)
         is_lost = is_lost || !is_same_key(s->keys[i], keys, count);
     keys_drop(s->keys, s->key_count);
-    memcpy(s->keys, keys, (size_t)count * sizeof *keys);
+    for (int i = 0; i < count; i++)
+        s->keys[i] = keys[i];
     s->key_count = count;
     if (is_lost)
         atomic_fetch_add(&s->epoch, 1);
@@ -316,7 +318,7 @@ static void request_locked(struct jwks *s)
 
 static void fetch_locked(struct jwks *s)
 {
-    struct jwk *keys[JWKS_KEYS_MAX];
+    struct jwk *keys[JWKS_KEYS_MAX] = {NULL};
     int count;
 
     s->is_requested = false;

@@ -13,7 +13,7 @@
 #include <openssl/evp.h>
 
 #define JWKS_KEYS_MAX 32
-#define JWKS_DOCUMENT_MAX_BYTES (256 * 1024)
+#define JWKS_DOCUMENT_MAX_BYTES 262144
 
 struct jwks;
 /** One key, shared by reference. */

@@ -14,7 +14,7 @@
 #include <jansson.h>
 #include <openssl/evp.h>
 
-#define JWS_MAX_BYTES (16 * 1024)
+#define JWS_MAX_BYTES 16384
 #define JWS_HEADER_MAX_BYTES 2048 /* decoded */
 #define JWS_KID_MAX_BYTES 255
 #define JWS_RSA_MIN_BITS 2048

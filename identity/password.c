@@ -32,7 +32,7 @@ static bool is_sane(const struct issuer_password *s)
 static int derive(struct text password, const struct issuer_password *how,
                   unsigned char ret[HASH_BYTES], struct app_error *err)
 {
-    uint64_t memory = (uint64_t)how->n * (uint64_t)how->r * 128 + MIB;
+    uint64_t memory = (uint64_t)how->n * (uint64_t)how->r * 128 + (1u << 20);
     int ok;
 
     if (atomic_fetch_add(&waiting, 1) >= WAITING_MAX) {

@@ -7,7 +7,7 @@
 #include <openssl/crypto.h>
 #include <string.h>
 
-#define ROLES_INFO_MAX_BYTES (8 * KIB)
+#define ROLES_INFO_MAX_BYTES 8192
 #define FREE_TEXT_MAX_BYTES 1024 /* IP and Browser come from the login body */
 #define REPLICA_SKEW_S 30        /* iat only: another replica's clock; exp has no leeway */
 #define PORTAL_KEY_MAX_BYTES 1024
@@ -100,8 +100,8 @@ static int read_portal_times(struct identity *id, const json_t *claims, struct p
                              struct app_error *err)
 {
     struct claim_rules rules = {identity_now_s(id), PORTAL_TOKEN_TTL_S, REPLICA_SKEW_S};
-    struct claim_times times;
-    int64_t not_before;
+    struct claim_times times = {0};
+    int64_t not_before = 0;
 
     if (claims_read_times(claims, &rules, &times, err) < 0)
         return -1;
@@ -158,7 +158,7 @@ int identity_read_portal_token(struct identity *id, struct text authorization, s
 {
     struct text token = identity_bearer_of(authorization);
     json_auto_t *claims = NULL;
-    struct portal_claims c;
+    struct portal_claims c = {0};
     struct jws j;
 
     if (!token.p)
@@ -208,7 +208,7 @@ static json_t *portal_payload(const struct portal_token_input *in, int64_t now_s
                      "userAuthId", in->auth_id, "idp", in->issuer ? in->issuer : "", "IP",
                      bounded(in->client_ip), "Browser", bounded(in->browser), "rolesInfo",
                      bounded_roles(in->roles_info), "iat", (json_int_t)now_s, "exp",
-                     (json_int_t)(now_s + PORTAL_TOKEN_TTL_S), "auth_time",
+                     (json_int_t)now_s + PORTAL_TOKEN_TTL_S, "auth_time",
                      (json_int_t)(in->auth_time_s > 0 ? in->auth_time_s : now_s));
 }
 

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-#define WAYS 8
+#define WAYS ((size_t)8)
 #define KEY_BYTES 32
 
 struct entry {
@@ -71,7 +71,7 @@ static struct entry *find(struct throttle *t, const unsigned char key[KEY_BYTES]
 {
     struct entry *set = set_of(t, key);
 
-    for (int i = 0; i < WAYS; i++)
+    for (size_t i = 0; i < WAYS; i++)
         if (set[i].failures && memcmp(set[i].key, key, KEY_BYTES) == 0)
             return &set[i];
     return NULL;
@@ -85,7 +85,7 @@ static struct entry *place_for(struct throttle *t, const unsigned char key[KEY_B
     if (best)
         return best;
     best = &set[0];
-    for (int i = 1; i < WAYS && best->failures; i++)
+    for (size_t i = 1; i < WAYS && best->failures; i++)
         if (!set[i].failures || set[i].last_s < best->last_s)
             best = &set[i];
     memset(best, 0, sizeof *best);

@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-#define SCRATCH_MAX_BYTES (64 * KIB)
+#define SCRATCH_MAX_BYTES 65536
 #define WAIT_DEFAULT_US (5 * US_PER_S)
 
 int64_t identity_now_s(const struct identity *id)
@@ -71,7 +71,7 @@ static bool read_time(const json_t *claims, const char *name, int64_t *ret)
 int claims_read_times(const json_t *claims, const struct claim_rules *rules,
                       struct claim_times *ret, struct app_error *err)
 {
-    struct claim_times t;
+    struct claim_times t = {0};
     int64_t not_before = 0;
 
     if (!read_time(claims, "exp", &t.expires_s))
@@ -137,7 +137,7 @@ static int read_issuer_times(const struct identity *id, const json_t *claims,
 {
     struct claim_rules rules = {identity_now_s(id), id->config.max_token_life_s,
                                 id->config.leeway_s};
-    struct claim_times times;
+    struct claim_times times = {0};
 
     if (claims_read_times(claims, &rules, &times, err) < 0)
         return err->code == APP_TOKEN_MISSING ? refuse(err, "not valid yet") : -1;

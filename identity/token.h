@@ -14,10 +14,10 @@
 
 #include <jansson.h>
 
-#define TOKEN_MAX_BYTES (16 * 1024)
+#define TOKEN_MAX_BYTES 16384
 #define TOKEN_HEADER_MAX_BYTES 2048
 #define PORTAL_TOKEN_TTL_S 10800
-#define PORTAL_REFRESH_MAX_AGE_S (12 * 3600)
+#define PORTAL_REFRESH_MAX_AGE_S 43200
 
 struct identity;
 
@@ -31,13 +31,13 @@ struct identity_config {
     const char
         *jwks_url; /* NULL: taken from discovery at issuer + /.well-known/openid-configuration */
     const char *ca_pem; /* trust exactly these authorities towards the issuer; NULL: the system's */
-    bool allow_loopback_http;
-    int leeway_s;             /* issuer tokens: 30; portal tokens always 0 */
-    int jwks_refresh_s;       /* 300 */
-    int jwks_stale_s;         /* 86400, for known kids */
+    int leeway_s;       /* issuer tokens: 30; portal tokens always 0 */
+    int jwks_refresh_s; /* 300 */
+    int jwks_stale_s;   /* 86400, for known kids */
     int jwks_cooldown_s;      /* 10: at least this between any two fetches */
     int64_t max_token_life_s; /* 86400: exp - iat of an accepted token */
     int cache_entries;        /* verified tokens remembered until they expire; 0: none */
+    bool allow_loopback_http;
 };
 
 /** Where the time and the issuer's documents come from; tests give their own. */

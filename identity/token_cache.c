@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SHARDS 16u
-#define WAYS 4u /* places a token may stand in: a bounded search, no chains */
+#define SHARDS ((size_t)16)
+#define WAYS ((size_t)4) /* places a token may stand in: a bounded search, no chains */
 
 struct slot {
     unsigned char digest[TOKEN_DIGEST_BYTES];

@@ -45,7 +45,7 @@ static struct identity *start(int cache_entries)
 static double time_checks(struct identity *id, struct text header, int rounds)
 {
     struct principal p;
-    struct arena *warm = arena_create(4 * KIB);
+    struct arena *warm = arena_create(4096);
     int64_t began;
     int rc = identity_verify(id, header, 0, warm, &p, NULL);
 
@@ -53,7 +53,7 @@ static double time_checks(struct identity *id, struct text header, int rounds)
     assert(rc == 0);
     began = clock_mono_us();
     for (int i = 0; i < rounds; i++) {
-        struct arena *a = arena_create(4 * KIB);
+        struct arena *a = arena_create(4096);
 
         rc |= identity_try_verify(id, header, a, &p, NULL);
         arena_destroy(a);

@@ -166,7 +166,7 @@ static int revoke_session(void *ctx, const char *session_id, struct app_error *e
 
 static void add_key(struct issuer *to, char kid[ISSUER_KEY_ID_BYTES])
 {
-    struct arena *a = arena_create(64 * KIB);
+    struct arena *a = arena_create(65536);
     struct app_error err = {0};
     struct text pem;
 
@@ -181,7 +181,7 @@ static struct text first_pem;
 /* Cheap parameters and one key for all tests: the full price is paid in one test only. */
 static int set_up_all(void **state)
 {
-    struct arena *keep = arena_create(64 * KIB);
+    struct arena *keep = arena_create(65536);
     struct issuer_password password;
 
     assert_int_equal(password_hash(keep, TEXT(RIGHT), 10, &password, NULL), 0);
@@ -214,7 +214,7 @@ static int set_up(void **state)
     store.is_down = false;
     store.meet = NULL;
     now_s = NOW_S;
-    arena = arena_create(4 * MIB);
+    arena = arena_create(4194304);
     is = issuer_create(&config, &s, NULL);
     assert_non_null(is);
     assert_int_equal(issuer_add_key(is, first_pem, now_s, NULL), 0);
@@ -578,7 +578,7 @@ struct racer {
 static void *race(void *arg)
 {
     struct racer *r = arg;
-    struct arena *a = arena_create(64 * KIB);
+    struct arena *a = arena_create(65536);
     struct issuer_token_input in = {text_of(r->form), "192.0.2.1", NOW_S};
     struct issuer_answer answer = {0};
     json_auto_t *doc = NULL;
@@ -644,7 +644,7 @@ static int64_t fixed_unix_s(void *ctx)
 static int from_issuer(void *ctx, const char *url, int64_t deadline_us, struct buf *ret,
                        struct app_error *err)
 {
-    struct arena *a = arena_create(64 * KIB);
+    struct arena *a = arena_create(65536);
     const char *text = NULL;
     int rc;
 

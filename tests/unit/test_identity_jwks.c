@@ -505,8 +505,8 @@ static void a_caller_waits_no_longer_than_its_deadline(void **state)
     stub_init(&s);
     atomic_store(&s.is_held, true);
     set = start(&s, CERTS);
-    assert_null(jwks_find(set, "key-1", began + 50 * US_PER_MS, NULL));
-    assert_in_range(clock_mono_us() - began, 50 * US_PER_MS, 2 * US_PER_S);
+    assert_null(jwks_find(set, "key-1", began + 50000, NULL));
+    assert_in_range(clock_mono_us() - began, 50000, 2 * US_PER_S);
     began = clock_mono_us();
     jwks_destroy(set); /* ends the fetch that hangs */
     assert_true(clock_mono_us() - began < 2 * US_PER_S);

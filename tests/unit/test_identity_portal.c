@@ -67,7 +67,7 @@ static int set_up(void **state)
     struct identity *id;
 
     atomic_store(&now_s, NOW_S);
-    arena = arena_create(4 * MIB);
+    arena = arena_create(4194304);
     id = start(ISSUER);
     set_key(id, "k1", 1);
     *state = id;

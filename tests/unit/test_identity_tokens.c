@@ -115,7 +115,7 @@ static enum app_code expected(const json_t *row)
 
 static int run_row(struct identity *id, const json_t *row)
 {
-    struct arena *a AUTO(arena_destroy_p) = arena_create(256 * KIB);
+    struct arena *a AUTO(arena_destroy_p) = arena_create(262144);
     struct principal p;
     struct text header = token_maker_header(&f.maker, row);
     enum app_code got = verdict(id, header, &p, a), again = verdict(id, header, &p, a);
@@ -179,7 +179,7 @@ static struct text good_header(const char *claims)
 static void a_good_token_says_who(void **state)
 {
     struct identity *id = identity_for(NULL, 64);
-    struct arena *a = arena_create(64 * KIB);
+    struct arena *a = arena_create(65536);
     struct principal p;
 
     (void)state;
@@ -216,7 +216,7 @@ static void the_admin_role_is_taken_from_both_places_and_no_other(void **state)
         {"{\"userType\":\"SUPER_ADMIN\"}",                                      false},
     };
     struct identity *id = identity_for(NULL, 0);
-    struct arena *a = arena_create(64 * KIB);
+    struct arena *a = arena_create(65536);
     struct principal p;
 
     (void)state;
@@ -231,7 +231,7 @@ static void the_admin_role_is_taken_from_both_places_and_no_other(void **state)
 static void a_cached_token_still_expires(void **state)
 {
     struct identity *id = identity_for(NULL, 64);
-    struct arena *a = arena_create(64 * KIB);
+    struct arena *a = arena_create(65536);
     struct text header = good_header("{}");
     uint64_t hits = counter_get(CTR_TOKEN_CACHE_HITS);
     struct principal p;
@@ -264,7 +264,7 @@ static void await_fetch(int count)
 static void a_cached_token_falls_with_its_key(void **state)
 {
     struct identity *id = identity_for(NULL, 64);
-    struct arena *a = arena_create(64 * KIB);
+    struct arena *a = arena_create(65536);
     struct text header = good_header("{\"exp\":1800005000}");
     const char *before = f.document;
     struct principal p;
@@ -292,7 +292,7 @@ static void a_cached_token_falls_with_its_key(void **state)
 static void the_inline_check_never_waits(void **state)
 {
     struct identity *id = identity_for(NULL, 64);
-    struct arena *a = arena_create(64 * KIB);
+    struct arena *a = arena_create(65536);
     struct text header = good_header("{}");
     struct app_error err = {0};
     struct principal p;

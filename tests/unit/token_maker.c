@@ -15,7 +15,7 @@
 #include <openssl/rsa.h>
 #include <string.h>
 
-#define MAKER_MAX_BYTES (256 * MIB)
+#define MAKER_MAX_BYTES (268435456)
 
 void token_maker_init(struct token_maker *m, int64_t now_s)
 {
@@ -124,7 +124,7 @@ static const char *value_of(struct token_maker *m, struct text name, const char 
 
 static struct text fill_in(struct token_maker *m, const char *s, size_t len, const char *token)
 {
-    struct buf b AUTO(buf_finish_p) = BUF_INIT(1 * MIB);
+    struct buf b AUTO(buf_finish_p) = BUF_INIT(1048576);
 
     for (size_t i = 0; i < len; i++) {
         const char *end = s[i] == '@' ? memchr(s + i + 1, '@', len - i - 1) : NULL;
