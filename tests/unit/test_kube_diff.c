@@ -15,7 +15,7 @@
 
 #include <cmocka.h>
 
-#define DOCUMENTS 2500 /* of each kind and view */
+#define DOCUMENTS 1200 /* of each kind and view */
 
 struct tally {
     unsigned accepted, refused, not_comparable;

@@ -183,6 +183,7 @@ static void a_nul_in_an_annotation_breaks_nothing(void **state)
     static const char one[] = "{\"metadata\":{\"name\":\"a\",\"annotations\":{\"k\\u0000\":"
                               "\"v\\u0000w\"}},\"status\":{}}";
     struct buf got AUTO(buf_finish_p) = BUF_INIT(MIB);
+    struct app_error err = {0};
     struct engine_case c = {
         kube_kind_find("namespaces"), "detail", {.limit = {"1", 1}},
           TEXT(one), { NULL,                0},
@@ -195,7 +196,7 @@ static void a_nul_in_an_annotation_breaks_nothing(void **state)
                     .search_name = {"A", 1}
     },
                 APP_OK);
-    assert_int_equal(engine_run(&c, &got, NULL), 0);
+    assert_int_equal(engine_run(&c, &got, &err), 0);
     assert_non_null(
         strstr(got.data, "{\"checkYn\":\"N\",\"key\":\"k\\u0000\",\"value\":\"v\\u0000w\"}"));
 }
