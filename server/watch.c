@@ -206,10 +206,10 @@ static void take_connection(struct listener *l, int fd, const struct sockaddr *a
 
     atomic_fetch_add_explicit(&l->accepted, 1, memory_order_relaxed);
     if (atomic_load(&l->conn_count) >= s->o.connections_max) {
-        answer_shed(fd);
-        close(fd);
         atomic_fetch_add_explicit(&l->shed, 1, memory_order_relaxed);
         counter_add(CTR_SHED, 1);
+        answer_shed(fd);
+        close(fd);
         return;
     }
     /* Closes the socket when it fails (also: over the limit of one address). */

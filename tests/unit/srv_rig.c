@@ -152,10 +152,13 @@ static int hold(struct http_req *req, struct http_res *res, struct app_error *er
     return res_done(req, res, err);
 }
 
-/* /nap: 20 ms of a worker's time. */
+/* /nap: 20 ms of a worker's time; remembers how many handlers were entered before modest's. */
 static int nap(struct http_req *req, struct http_res *res, struct app_error *err)
 {
-    enter();
+    int before = enter();
+
+    if (strcmp(req->principal->auth_id, "modest") == 0)
+        atomic_store(&srv_state.before_modest, before);
     nap_ms(20);
     return res_done(req, res, err);
 }

@@ -16,8 +16,9 @@ struct srv_state {
     _Atomic int handled; /* handlers entered */
     _Atomic int holding; /* inside /hold */
     _Atomic int hold_peak;
-    _Atomic bool release;    /* lets /hold go */
-    _Atomic bool auth_waits; /* is_ready() says no */
+    _Atomic int before_modest; /* handlers entered before the user "modest" came to its turn */
+    _Atomic bool release;      /* lets /hold go */
+    _Atomic bool auth_waits;   /* is_ready() says no */
     _Atomic int authenticated, cancels;
     _Atomic bool is_ready;
 };
