@@ -21,8 +21,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define ANSWER_MAX_BYTES (64u * 1024 * 1024)
-#define ARENA_MAX_BYTES (64u * 1024 * 1024)
+#define ANSWER_MAX_BYTES (64 * MIB)
+#define ARENA_MAX_BYTES (64 * MIB)
 #define LIST_THREADS 16
 #define DETAIL_THREADS 64
 #define RAW_CONNECTIONS 16

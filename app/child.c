@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "child.h"
+#include "cleanup.h"
 #include "clock.h"
 #include "text.h"
 
@@ -7,12 +8,14 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#define ENTRIES_MAX 1000
 #define READY_TIMEOUT_US (10 * US_PER_S)
 
 static uint16_t free_port(void)
@@ -31,37 +34,70 @@ static uint16_t free_port(void)
     return port;
 }
 
-static void set_listen(const char *name, uint16_t port)
-{
-    char value[32];
+/* The environment of the server under test: this one's, but other ports and no issuer of its own.
+ * All load comes as one person, so the limit per person is lifted. */
+struct environment {
+    char portal[64], management[64], issuer[1200];
+    char *entries[ENTRIES_MAX + 1];
+};
 
-    snprintf(value, sizeof value, "127.0.0.1:%u", (unsigned)port);
-    setenv(name, value, 1);
+static const char *const fixed[] = {
+    "CP_PUBLIC_LISTEN=", "CP_ISSUER_LISTEN=", "CP_ISSUER_ENABLED=false", "CP_DRAIN_ACCEPT_S=0",
+    "CP_REQUEST_PER_USER=10000"};
+
+static bool same_name(const char *a, const char *b)
+{
+    size_t len = strcspn(a, "=");
+
+    return strcspn(b, "=") == len && strncmp(a, b, len) == 0;
 }
 
-/* In the child, before exec: the same configuration, other ports, no issuer of its own. */
-static void become_server(const struct child *c, const char *config_path, const char *issuer_name)
+static int make_environment(struct environment *e, const struct child *c, const char *issuer_name)
 {
+    size_t own = 0, n;
+
+    snprintf(e->portal, sizeof e->portal, "CP_PORTAL_LISTEN=127.0.0.1:%u",
+             (unsigned)c->portal_port);
+    snprintf(e->management, sizeof e->management, "CP_MANAGEMENT_LISTEN=127.0.0.1:%u",
+             (unsigned)c->management_port);
+    snprintf(e->issuer, sizeof e->issuer, "CP_IDENTITY_ISSUER=%s", issuer_name);
+    e->entries[own++] = e->portal;
+    e->entries[own++] = e->management;
+    e->entries[own++] = e->issuer;
+    for (size_t i = 0; i < ARRAY_LEN(fixed); i++)
+        memcpy(&e->entries[own++], &fixed[i], sizeof(char *));
+    n = own;
+    for (char **old = environ; *old; old++) {
+        bool is_replaced = false;
+
+        for (size_t i = 0; i < own; i++)
+            is_replaced = is_replaced || same_name(e->entries[i], *old);
+        if (is_replaced)
+            continue;
+        if (n == ENTRIES_MAX)
+            return -1;
+        e->entries[n++] = *old;
+    }
+    e->entries[n] = NULL;
+    return 0;
+}
+
+/* In the child, between fork and exec: nothing that needs a lock. */
+static void become_server(const char *config_path, struct environment *e)
+{
+    char program[] = "cp-portal", command[] = "serve", option[] = "--config", path[4096] = "";
+    char *argv[] = {program, command, config_path ? option : NULL, path, NULL};
     int null = open("/dev/null", O_RDWR);
     sigset_t none;
 
+    if (config_path)
+        memcpy(path, config_path, strnlen(config_path, sizeof path - 1));
     sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-    set_listen("CP_PORTAL_LISTEN", c->portal_port);
-    set_listen("CP_MANAGEMENT_LISTEN", c->management_port);
-    setenv("CP_PUBLIC_LISTEN", "", 1);
-    setenv("CP_ISSUER_LISTEN", "", 1);
-    setenv("CP_ISSUER_ENABLED", "false", 1);
-    setenv("CP_IDENTITY_ISSUER", issuer_name, 1);
-    setenv("CP_DRAIN_ACCEPT_S", "0", 1);
-    setenv("CP_REQUEST_PER_USER", "10000", 1); /* all load comes as one person */
+    pthread_sigmask(SIG_SETMASK, &none, NULL);
     dup2(null, STDIN_FILENO);
     dup2(null, STDOUT_FILENO);
     dup2(null, STDERR_FILENO);
-    if (config_path)
-        execl("/proc/self/exe", "cp-portal", "serve", "--config", config_path, (char *)NULL);
-    else
-        execl("/proc/self/exe", "cp-portal", "serve", (char *)NULL);
+    execve("/proc/self/exe", argv, e->entries);
     _exit(127);
 }
 
@@ -87,13 +123,16 @@ static int is_ready(uint16_t port)
 int child_start(struct child *c, const char *config_path, const char *issuer_name,
                 struct app_error *err)
 {
+    struct environment env;
     int64_t begun_us;
 
     *c = (struct child){.portal_port = free_port(), .management_port = free_port()};
+    if (make_environment(&env, c, issuer_name) < 0)
+        return app_fail_text(err, APP_INTERNAL, "the environment is too large");
     begun_us = clock_mono_us();
     c->pid = fork();
     if (c->pid == 0)
-        become_server(c, config_path, issuer_name);
+        become_server(config_path, &env);
     while (c->pid > 0 && clock_mono_us() - begun_us < READY_TIMEOUT_US) {
         struct timespec pause = {0, 2 * 1000000L};
 

@@ -29,10 +29,21 @@ static int say_why(const struct app_error *err)
     return EXIT_FAILED;
 }
 
+/* getenv(3) without its claim on threads: nothing here changes the environment. */
+static const char *environment_value(const char *name)
+{
+    size_t len = strlen(name);
+
+    for (char **e = environ; e && *e; e++)
+        if (strncmp(*e, name, len) == 0 && (*e)[len] == '=')
+            return *e + len + 1;
+    return NULL;
+}
+
 /* Tell the service manager (systemd Type=notify); without one it is a no-op. sd_notify(3) */
 static void notify_manager(const char *state)
 {
-    const char *path = getenv("NOTIFY_SOCKET");
+    const char *path = environment_value("NOTIFY_SOCKET");
     struct sockaddr_un to = {.sun_family = AF_UNIX};
     size_t len = path ? strlen(path) : 0;
     int fd;

@@ -6,6 +6,7 @@
  */
 #ifndef CP_CLEANUP_H
 #define CP_CLEANUP_H
+#include <stddef.h>
 #include <stdlib.h>
 
 #define AUTO(fn) __attribute__((cleanup(fn)))
@@ -17,8 +18,8 @@
     })
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 
-#define KIB 1024u
-#define MIB (1024u * 1024u)
+#define KIB ((size_t)1024)
+#define MIB ((size_t)1024 * 1024)
 
 static inline void free_p(void *pointer_to_pointer)
 {

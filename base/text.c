@@ -70,6 +70,17 @@ bool text_eq_secret(struct text a, struct text b)
     return diff == 0;
 }
 
+void text_wipe(struct text t)
+{
+    union {
+        const char *borrowed;
+        char *owned;
+    } bytes = {.borrowed = t.p};
+
+    if (t.len)
+        explicit_bzero(bytes.owned, t.len);
+}
+
 int text_to_i64(struct text t, int64_t *ret)
 {
     bool negative = t.len > 0 && t.p[0] == '-';

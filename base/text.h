@@ -32,6 +32,9 @@ bool text_starts_with(struct text a, const char *prefix);
 bool text_is_blank(const char *s);
 /** Compare in constant time for equal lengths; for secrets. */
 bool text_eq_secret(struct text a, struct text b);
+/** Overwrite the bytes of @p t so that no compiler leaves it out; the owner must allow writing to
+ * them. */
+void text_wipe(struct text t);
 /** Parse all of @p t as a decimal integer with optional minus. @return 0 and *ret, or -1 (empty,
  * junk, out of range). */
 int text_to_i64(struct text t, int64_t *ret);

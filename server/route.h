@@ -36,8 +36,8 @@ struct route {
  * build error. */
 #define ROUTE_ROW(id_, method_, path_, handler_, rule_, body_, mode_)                              \
     {                                                                                              \
-        .id = #id_, .method = #method_, .path = path_, .handler = handler_, .rule = RULE_##rule_,  \
-        .body_max_bytes = (body_), .mode = MODE_##mode_                                            \
+        .id = #id_, .method = #method_, .path = (path_), .handler = (handler_),                    \
+        .rule = RULE_##rule_, .body_max_bytes = (body_), .mode = MODE_##mode_                      \
     }
 
 /** An API: its routes and how it authenticates and refuses. */

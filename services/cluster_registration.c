@@ -10,7 +10,6 @@
 #include "trust.h"
 #include "user_model.h"
 
-#include <openssl/crypto.h>
 #include <string.h>
 
 static const char *const cluster_types[] = {"sub", "host", NULL};
@@ -146,16 +145,8 @@ static int write_registered(const struct cluster_row *row, const struct kube_tru
                             const struct svc_call *call, struct cluster_result *ret,
                             struct app_error *err)
 {
-    struct cluster_model m = {.cluster_id = row->cluster_id,
-                              .name = row->name,
-                              .token = "-",
-                              .cluster_type = row->cluster_type,
-                              .provider_type = row->provider_type,
-                              .description = row->description,
-                              .created = row->created,
-                              .last_modified = row->last_modified,
-                              .status = row->status,
-                              .is_active = trust->state != KUBE_TRUST_PENDING};
+    /* contract 13.3: the answer is an empty Clusters object; the list shows the new one */
+    struct cluster_model m = {.status = "D"};
 
     ret->cluster_id = row->cluster_id;
     ret->notice = trust->message[0] ? arena_strdup(call->arena, trust->message) : NULL;
@@ -300,7 +291,7 @@ static int confirm_with_token(const struct svc_call *call, const struct cluster_
     rc = kube_trust_confirm(s->kube, &req, fingerprint, token.p, ret, err);
     if (rc == 0)
         rc = check_cluster(call, row->cluster_id, &in, ret, err);
-    OPENSSL_cleanse((void *)(uintptr_t)token.p, token.len);
+    text_wipe(token);
     if (rc < 0)
         return -1;
     stored = stored_trust(old->api_url, ret);

@@ -14,7 +14,7 @@
 #include <string.h>
 
 #define PING_TIMEOUT_US US_PER_S
-#define NODE_LIST_MAX_BYTES (1u * 1024 * 1024)
+#define NODE_LIST_MAX_BYTES (1 * MIB)
 #define UNKNOWN_VERSION "[-]"
 
 static struct cluster_model model_of(const struct cluster_row *r)

@@ -7,9 +7,7 @@
 #include "secrets.h"
 #include "token.h"
 
-#include <openssl/crypto.h>
 #include <openssl/rand.h>
-#include <stdint.h>
 
 #define PORTAL_KEY_BYTES 64
 #define LEASE_TTL_MS 10000
@@ -56,11 +54,6 @@ static int use_issuer(void *user, const char *name, struct text key, struct app_
 static const struct family portal = {"portal-key/", "portal-key", 2, generate_portal, use_portal};
 static const struct family issuer = {"issuer-key/", "issuer-key", 0, generate_issuer, use_issuer};
 
-static void wipe(struct text key)
-{
-    OPENSSL_cleanse((void *)(uintptr_t)key.p, key.len);
-}
-
 static int make_key(const struct key_place *place, const struct family *f, struct app_error *err)
 {
     struct arena *a AUTO(arena_destroy_p) = arena_create(1 * MIB);
@@ -75,7 +68,7 @@ static int make_key(const struct key_place *place, const struct family *f, struc
     path = arena_printf(a, "%s%016llx", f->prefix, (unsigned long long)clock_unix_us());
     rc = path ? secrets_put(place->secrets, path, key, err)
               : app_fail(err, APP_INTERNAL, "out of memory");
-    wipe(key);
+    text_wipe(key);
     return rc;
 }
 
@@ -148,7 +141,7 @@ static int use_key(const struct key_place *place, const struct family *f, const 
     if (secrets_get(place->secrets, a, path, &key, err) < 0)
         return -1;
     rc = f->use(user, name, key, err);
-    wipe(key);
+    text_wipe(key);
     return rc;
 }
 

@@ -12,7 +12,7 @@
 #include <jansson.h>
 #include <string.h>
 
-#define NAMESPACES_MAX_BYTES (64u * 1024 * 1024)
+#define NAMESPACES_MAX_BYTES (64 * MIB)
 #define PING_TIMEOUT_US US_PER_S
 
 /* UsersList: clusterType is "" for a list made here, null for one read from rows (contract 13.26).

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#define YAML_MAX_BYTES (8u * 1024 * 1024)
+#define YAML_MAX_BYTES (8 * MIB)
 
 bool resource_is_kind(const char *collection, size_t len)
 {

@@ -6,7 +6,6 @@
 #include "keys.h"
 #include "secrets.h"
 
-#include <openssl/crypto.h>
 #include <openssl/rand.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +22,7 @@ static int load_token(struct services *s, struct arena *a, const char *cluster_i
     if (secrets_get(s->config.secrets, a, path, &token, err) < 0)
         return -1;
     *ret = arena_strndup(a, token.p, token.len);
-    OPENSSL_cleanse((void *)(uintptr_t)token.p, token.len);
+    text_wipe(token);
     return *ret ? 0 : app_fail(err, APP_INTERNAL, "out of memory");
 }
 

@@ -6,7 +6,7 @@
 #include "json.h"
 #include "portal.h"
 
-#define MEMBERS_MAX_BYTES (16u * 1024 * 1024)
+#define MEMBERS_MAX_BYTES (16 * MIB)
 
 int portal_list_clusters(struct http_req *req, struct http_res *res, struct app_error *err)
 {

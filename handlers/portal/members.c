@@ -5,7 +5,7 @@
 #include "cleanup.h"
 #include "portal.h"
 
-#define MEMBERS_MAX_BYTES (64u * 1024 * 1024)
+#define MEMBERS_MAX_BYTES (64 * MIB)
 
 int portal_list_own_clusters(struct http_req *req, struct http_res *res, struct app_error *err)
 {

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#define MEMBERS_MAX_BYTES (256u * 1024 * 1024)
+#define MEMBERS_MAX_BYTES (256 * MIB)
 
 /* The collection is the last literal segment of the route's template that names a kind. */
 static const char *collection_of(struct http_req *req)
