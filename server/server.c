@@ -417,13 +417,18 @@ int server_in_flight(const struct server *s)
 
 /* ---- stop ---- */
 
+static bool is_idle(struct server *s)
+{
+    return atomic_load(&s->in_flight) == 0 && !watch_has_pending(&s->watch);
+}
+
 static bool wait_idle(struct server *s, int timeout_ms)
 {
     int64_t until_us = clock_mono_us() + (int64_t)timeout_ms * US_PER_MS;
 
-    while (atomic_load(&s->in_flight) > 0) {
+    while (!is_idle(s)) {
         if (clock_mono_us() >= until_us)
-            return false;
+            return atomic_load(&s->in_flight) == 0; /* only a client that does not get on */
         usleep(2000);
     }
     return true;

@@ -70,6 +70,9 @@ int watch_start(struct watch *w, struct server *s, struct app_error *err);
 /** Accept what waits in the listening sockets, then close them (not the management listener's).
  * Blocks until done. */
 void watch_stop_accepting(struct watch *w);
+/** @return true while a connection holds a request that is not answered yet, be it still in the
+ * kernel's buffer. */
+bool watch_has_pending(struct watch *w);
 void watch_stop(struct watch *w);
 
 /* ---- mounts and listeners ---- */

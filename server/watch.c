@@ -18,6 +18,7 @@
 #include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
+#include <linux/filter.h>
 #include <linux/tcp.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -27,6 +28,8 @@
 #define TICK_MS 100
 #define ACCEPT_BATCH 64
 #define LINGER_US (2 * US_PER_S)
+#define FRESH_US                                                                                   \
+    US_PER_S /* a new connection is given so long for its first byte when the server stops */
 #define PHASE_BITS 3
 #define PHASE_MASK 7u
 
@@ -237,6 +240,17 @@ static int accept_some(struct listener *l)
     return n;
 }
 
+/* A socket closed with connections in its queue resets them. So: let no more in (a filter that
+ * drops every packet; a client tries again a second later and is refused then), take all that have
+ * come, then close. */
+static void drop_new_connections(int fd)
+{
+    struct sock_filter drop_all = BPF_STMT(BPF_RET | BPF_K, 0);
+    struct sock_fprog program = {.len = 1, .filter = &drop_all};
+
+    (void)setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
+}
+
 static void close_listening(struct watch *w)
 {
     for (int i = 0; i < LISTEN_COUNT; i++) {
@@ -244,8 +258,9 @@ static void close_listening(struct watch *w)
 
         if (i == LISTEN_MANAGEMENT || l->fd < 0)
             continue;
+        drop_new_connections(l->fd);
         while (accept_some(l) > 0)
-            ; /* what has connected is served */
+            ;
         epoll_ctl(w->epoll_fd, EPOLL_CTL_DEL, l->fd, NULL);
         close(l->fd);
         l->fd = -1;
@@ -332,6 +347,38 @@ static void watch_conn(struct conn *c, int64_t now_us, bool look_at_idle)
     case CONN_ENDED:
         break;
     }
+}
+
+/* Is a request on its way that the server would cut by closing now? */
+static bool is_pending(struct conn *c, int64_t now_us)
+{
+    uint64_t state = atomic_load(&c->state);
+    enum conn_phase phase = phase_of(state);
+    struct tcp_info info;
+
+    if (phase == CONN_BODY || phase == CONN_BUSY)
+        return true;
+    if (phase == CONN_ENDED || !tcp_state(c, &info))
+        return false;
+    if (info.tcpi_bytes_received != atomic_load(&c->bytes_seen))
+        return true;
+    return phase == CONN_HEADER && now_us - begin_of(state) < FRESH_US;
+}
+
+bool watch_has_pending(struct watch *w)
+{
+    int64_t now_us = clock_mono_us();
+    bool found = false;
+
+    pthread_mutex_lock(&w->lock);
+    for (int i = 0; i < LISTEN_COUNT && !found; i++) {
+        if (i == LISTEN_MANAGEMENT)
+            continue;
+        for (struct conn *c = w->server->listeners[i].conns; c && !found; c = c->next)
+            found = is_pending(c, now_us);
+    }
+    pthread_mutex_unlock(&w->lock);
+    return found;
 }
 
 /* @return false when the peer is done or its time is over. */
