@@ -218,12 +218,12 @@ static int64_t leeway_of(const struct identity *id, enum token_kind kind)
     return kind == TOKEN_KEYCLOAK ? id->config.leeway_s : 0;
 }
 
-static void digest_of(const struct identity *id, struct text token,
+/* @return false when the digest cannot be had: then the token is refused, for without it two tokens
+ * could share one entry of the cache */
+static bool digest_of(const struct identity *id, struct text token,
                       unsigned char ret[TOKEN_DIGEST_BYTES])
 {
-    /* on failure the digest stays a value no token has; the full check then decides */
-    memset(ret, 0, TOKEN_DIGEST_BYTES);
-    (void)EVP_Digest(token.p, token.len, ret, NULL, id->sha256, NULL);
+    return EVP_Digest(token.p, token.len, ret, NULL, id->sha256, NULL) == 1;
 }
 
 /* @return true with *ret when the token was verified before and nothing has changed since */
@@ -331,7 +331,8 @@ static int check(struct identity *id, struct check *c, struct arena *a, struct p
         return app_fail(err, APP_TOKEN_MISSING, "no bearer token");
     if (c->token.len > TOKEN_MAX_BYTES)
         return refuse(err, "too long");
-    digest_of(id, c->token, c->digest);
+    if (!digest_of(id, c->token, c->digest))
+        return refuse(err, "no digest");
     if (from_cache(id, c->digest, a, ret))
         return 0;
     return check_fully(id, c, a, ret, err);
