@@ -194,7 +194,9 @@ static const char *begin_literal(struct json_scan *s, const char *p, enum scan_t
     return begin_scalar(s, p, type, ST_LITERAL);
 }
 
-static const char *begin_value(struct json_scan *s, const char *p)
+static const char *step_string(struct json_scan *s, const char *p, const char *end);
+
+static const char *begin_value(struct json_scan *s, const char *p, const char *end)
 {
     switch (*p) {
     case '{':
@@ -203,7 +205,7 @@ static const char *begin_value(struct json_scan *s, const char *p)
         return open_container(s, p, false);
     case '"':
         s->escaped = false;
-        return begin_scalar(s, p, SCAN_STRING, ST_STRING);
+        return step_string(s, begin_scalar(s, p, SCAN_STRING, ST_STRING), end);
     case 't':
         return begin_literal(s, p, SCAN_TRUE, "rue");
     case 'f':
@@ -244,15 +246,10 @@ static void key_append(struct json_scan *s, const char *p, size_t len)
 
 static size_t decode(const char *p, size_t len, char *ret);
 
-static int match_key(struct json_scan *s, struct text key)
+static int match_plain_key(struct json_scan *s, struct text key)
 {
     const struct scan_node *node = s->nodes[s->depth - 1];
-    char plain[sizeof(s->key)];
 
-    if (s->escaped) {
-        key.len = decode(key.p, key.len, plain);
-        key.p = plain;
-    }
     for (unsigned i = 0; i < node->edge_count; i++) {
         const struct scan_edge *e = &node->edges[i];
 
@@ -269,7 +266,23 @@ static int match_key(struct json_scan *s, struct text key)
     return 0;
 }
 
-static const char *begin_key(struct json_scan *s, const char *p)
+/* Apart, so that the usual key pays nothing for the room. */
+static __attribute__((noinline)) int match_escaped_key(struct json_scan *s, struct text key)
+{
+    char plain[sizeof(s->key)];
+
+    key.len = decode(key.p, key.len, plain);
+    key.p = plain;
+    return match_plain_key(s, key);
+}
+
+static int match_key(struct json_scan *s, struct text key)
+{
+    return s->escaped ? match_escaped_key(s, key) : match_plain_key(s, key);
+}
+
+/* Like begin_value() goes on into the string at once: most strings end in the same chunk. */
+static const char *begin_key(struct json_scan *s, const char *p, const char *end)
 {
     s->is_key = true;
     s->escaped = false;
@@ -278,26 +291,35 @@ static const char *begin_key(struct json_scan *s, const char *p)
     s->key_long = false;
     s->is_later |= bit(s->depth - 1);
     s->state = ST_STRING;
-    return p + 1;
+    return step_string(s, p + 1, end);
 }
 
-/* @p p is after the closing quote. */
-static const char *finish_key(struct json_scan *s, const char *p)
+/* The name before @p p, which is after its closing quote. */
+static int take_key(struct json_scan *s, const char *p)
 {
     struct text key = {s->key_span, (size_t)(p - 1 - s->key_span)};
 
-    s->is_key = false;
-    s->next = NULL;
-    s->state = ST_COLON;
-    if (!keys_are_watched(s))
-        return p;
     if (s->key_len > 0) {
         key_append(s, key.p, key.len);
         key = (struct text){s->key, s->key_len};
     }
     if (s->key_long || key.len > sizeof(s->key))
-        return p;
-    return match_key(s, key) < 0 ? NULL : p;
+        return 0;
+    return match_key(s, key);
+}
+
+static const char *finish_key(struct json_scan *s, const char *p, const char *end)
+{
+    s->is_key = false;
+    s->next = NULL;
+    if (keys_are_watched(s) && take_key(s, p) < 0)
+        return NULL;
+    if (p < end && *p == ':') {
+        s->state = ST_VALUE;
+        return p + 1;
+    }
+    s->state = ST_COLON;
+    return p;
 }
 
 /* ---- strings ---- */
@@ -385,7 +407,7 @@ static const char *step_string(struct json_scan *s, const char *p, const char *e
         p += 2;
     }
     if (*p == '"')
-        return s->is_key ? finish_key(s, p + 1) : finish_scalar(s, p + 1);
+        return s->is_key ? finish_key(s, p + 1, end) : finish_scalar(s, p + 1);
     if (*p == '\\') {
         s->escaped = true;
         s->state = ST_ESCAPE;
@@ -500,7 +522,7 @@ static const char *step_number(struct json_scan *s, const char *p, const char *e
 
 /* ---- punctuation ---- */
 
-static const char *step_after(struct json_scan *s, const char *p)
+static const char *step_after(struct json_scan *s, const char *p, const char *end)
 {
     int d = s->depth - 1;
     bool is_object = s->is_object & bit(d);
@@ -512,25 +534,27 @@ static const char *step_after(struct json_scan *s, const char *p)
     s->state = is_object ? ST_KEY : ST_VALUE;
     if (!is_object)
         begin_element(s);
+    else if (end - p > 1 && p[1] == '"')
+        return begin_key(s, p + 1, end);
     return p + 1;
 }
 
-static const char *step_key(struct json_scan *s, const char *p)
+static const char *step_key(struct json_scan *s, const char *p, const char *end)
 {
     if (*p == '"')
-        return begin_key(s, p);
+        return begin_key(s, p, end);
     if (*p == '}' && s->state == ST_KEY_FIRST)
         return close_container(s, p);
     return fail(s, SCAN_MALFORMED);
 }
 
-static const char *step_array_first(struct json_scan *s, const char *p)
+static const char *step_array_first(struct json_scan *s, const char *p, const char *end)
 {
     if (*p == ']')
         return close_container(s, p);
     begin_element(s);
     s->is_later |= bit(s->depth - 1);
-    return begin_value(s, p);
+    return begin_value(s, p, end);
 }
 
 static const char *step_colon(struct json_scan *s, const char *p)
@@ -549,16 +573,16 @@ static const char *step_between(struct json_scan *s, const char *p, const char *
             return p;
     switch (s->state) {
     case ST_VALUE:
-        return begin_value(s, p);
+        return begin_value(s, p, end);
     case ST_ARRAY_FIRST:
-        return step_array_first(s, p);
+        return step_array_first(s, p, end);
     case ST_KEY_FIRST:
     case ST_KEY:
-        return step_key(s, p);
+        return step_key(s, p, end);
     case ST_COLON:
         return step_colon(s, p);
     case ST_AFTER:
-        return step_after(s, p);
+        return step_after(s, p, end);
     default: /* ST_DONE */
         return fail(s, SCAN_MALFORMED);
     }
