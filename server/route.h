@@ -32,12 +32,20 @@ struct route {
     enum route_mode mode;
 };
 
-/* Expands one row of a .def table into a struct route; the assertion is what makes "no rule" a
- * build error. */
+/* The rule, or a build error for RULE_UNSET; a row that leaves the rule out names nothing and does
+ * not compile either. */
+#define ROUTE_RULE(rule_)                                                                          \
+    (enum route_rule)((int)(rule_) + 0 * (int)sizeof(struct {                                      \
+                                         _Static_assert((rule_) != RULE_UNSET,                     \
+                                                        "a route needs a rule");                   \
+                                         int unused;                                               \
+                                     }))
+
+/* Expands one row of a .def table into a struct route. */
 #define ROUTE_ROW(id_, method_, path_, handler_, rule_, body_, mode_)                              \
     {                                                                                              \
         .id = #id_, .method = #method_, .path = (path_), .handler = (handler_),                    \
-        .rule = RULE_##rule_, .body_max_bytes = (body_), .mode = MODE_##mode_                      \
+        .rule = ROUTE_RULE(RULE_##rule_), .body_max_bytes = (body_), .mode = MODE_##mode_          \
     }
 
 /** An API: its routes and how it authenticates and refuses. */
