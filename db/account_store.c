@@ -50,7 +50,7 @@ int account_store_insert(struct db_pool *pool, const struct account_row *row, st
 static int get_account(struct db_pool *pool, const struct sql_call *call, struct arena *a,
                        size_t offset, struct account_row *ret, struct app_error *err)
 {
-    struct sql_rows found;
+    struct sql_rows found = {NULL, 0};
 
     if (sql_pool_select(pool, call, &account_shape, a, &found, err) < 0)
         return -1;
@@ -78,7 +78,7 @@ int account_store_get(struct db_pool *pool, struct arena *a, const char *auth_id
 int account_store_list(struct db_pool *pool, struct arena *a, struct account_list *ret,
                        struct app_error *err)
 {
-    struct sql_rows found;
+    struct sql_rows found = {NULL, 0};
 
     if (sql_pool_select(pool, SQL_CALL0(SQL_ACCOUNT_LIST), &account_shape, a, &found, err) < 0)
         return -1;
@@ -88,7 +88,7 @@ int account_store_list(struct db_pool *pool, struct arena *a, struct account_lis
 
 int account_store_update(struct db_pool *pool, const struct account_row *row, struct app_error *err)
 {
-    struct sql_result done;
+    struct sql_result done = {0, 0};
 
     if (sql_pool_execute(pool,
                          SQL_CALL(SQL_ACCOUNT_UPDATE, sql_bytes(row->salt), sql_bytes(row->hash),
@@ -102,7 +102,7 @@ int account_store_update(struct db_pool *pool, const struct account_row *row, st
 
 static int delete_account(struct db *db, void *ctx, struct app_error *err)
 {
-    const char *auth_id = ctx;
+    const char *auth_id = *(const char *const *)ctx;
 
     if (sql_execute(db, SQL_CALL(SQL_REFRESH_DELETE_OF, sql_text(auth_id)), NULL, err) < 0)
         return -1;
@@ -111,7 +111,7 @@ static int delete_account(struct db *db, void *ctx, struct app_error *err)
 
 int account_store_delete(struct db_pool *pool, const char *auth_id, struct app_error *err)
 {
-    return sql_transaction(pool, delete_account, (void *)(uintptr_t)auth_id, err);
+    return sql_transaction(pool, delete_account, &auth_id, err);
 }
 
 /* ---- refresh tokens ---- */
@@ -130,7 +130,7 @@ int refresh_token_insert(struct db_pool *pool, const struct refresh_token_row *r
 int refresh_token_get(struct db_pool *pool, struct arena *a, struct text sha256,
                       struct refresh_token_row *ret, struct app_error *err)
 {
-    struct sql_rows found;
+    struct sql_rows found = {NULL, 0};
 
     if (sql_pool_select(pool, SQL_CALL(SQL_REFRESH_GET, sql_bytes(sha256)), &token_shape, a, &found,
                         err) < 0)
@@ -144,7 +144,7 @@ int refresh_token_get(struct db_pool *pool, struct arena *a, struct text sha256,
 int refresh_token_consume(struct db_pool *pool, struct text sha256, int64_t now_s,
                           bool *ret_was_valid, struct app_error *err)
 {
-    struct sql_result done;
+    struct sql_result done = {0, 0};
 
     if (sql_pool_execute(pool, SQL_CALL(SQL_REFRESH_CONSUME, sql_bytes(sha256), sql_int(now_s)),
                          &done, err) < 0)

@@ -21,7 +21,7 @@ static struct sql_value cut(const char *s, size_t max_bytes, char room[WIDTH_DET
     }
     if (!text_is_utf8(t.p, t.len)) {
         for (size_t i = 0; i < t.len; i++)
-            room[i] = (unsigned char)t.p[i] < 0x80 ? t.p[i] : '?';
+            room[i] = (char)((unsigned char)t.p[i] < 0x80 ? t.p[i] : '?');
         t.p = room;
     }
     return (struct sql_value){.kind = SQL_TEXT, .text = t};

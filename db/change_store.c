@@ -10,10 +10,12 @@ struct topic_row {
     int64_t seq;
 };
 
+#define AT(member) offsetof(struct topic_row, member)
 static const struct sql_field topic_fields[] = {
-    {offsetof(struct topic_row, topic), FIELD_TEXT},
-    {offsetof(struct topic_row, seq),   FIELD_INT },
+    {AT(topic), FIELD_TEXT},
+    {AT(seq),   FIELD_INT },
 };
+#undef AT
 static const struct sql_shape topic_shape = {sizeof(struct topic_row), topic_fields,
                                              ARRAY_LEN(topic_fields)};
 
@@ -22,7 +24,7 @@ int change_store_read(struct db_pool *pool, struct change_seqs *ret, struct app_
     struct arena *a AUTO(arena_destroy_p) = arena_create(16 * KIB);
     struct change_seqs seqs = {{0}};
     const struct topic_row *rows;
-    struct sql_rows found;
+    struct sql_rows found = {NULL, 0};
 
     if (!a)
         return app_fail(err, APP_INTERNAL, "out of memory");
@@ -39,7 +41,7 @@ int change_store_read(struct db_pool *pool, struct change_seqs *ret, struct app_
 
 int change_bump(struct db *db, enum change_topic topic, struct app_error *err)
 {
-    struct sql_result done;
+    struct sql_result done = {0, 0};
 
     if (sql_execute(db, SQL_CALL(SQL_CHANGE_BUMP, sql_text(topic_names[topic])), &done, err) < 0)
         return -1;

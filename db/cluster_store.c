@@ -13,18 +13,18 @@ struct full_row {
     const char *auth_id;
 };
 
-#define AT(member) offsetof(struct full_row, row.member)
+#define AT(member) offsetof(struct full_row, member)
 static const struct sql_field cluster_fields[] = {
-    {AT(cluster_id),    FIELD_TEXT                 },
-    {                                              AT(name),       FIELD_TEXT                           },
-    {                               AT(cluster_type),                 FIELD_TEXT                           },
-    {                                  AT(provider_type),   FIELD_TEXT             },
-    {                                          AT(description),       FIELD_TEXT                 },
-    {                    AT(status),                 FIELD_TEXT                                 },
-    {                                                             AT(ssh_key), FIELD_TEXT},
-    { AT(created),         FIELD_TEXT        },
-    {         AT(last_modified),                  FIELD_TEXT                                             },
-    {                                                                                            offsetof(struct full_row,                  auth_id),                                              FIELD_TEXT},
+    {AT(row.cluster_id),    FIELD_TEXT},
+    {AT(row.name),          FIELD_TEXT},
+    {AT(row.cluster_type),  FIELD_TEXT},
+    {AT(row.provider_type), FIELD_TEXT},
+    {AT(row.description),   FIELD_TEXT},
+    {AT(row.status),        FIELD_TEXT},
+    {AT(row.ssh_key),       FIELD_TEXT},
+    {AT(row.created),       FIELD_TEXT},
+    {AT(row.last_modified), FIELD_TEXT},
+    {AT(auth_id),           FIELD_TEXT},
 };
 #undef AT
 static const struct sql_shape cluster_shape = {sizeof(struct cluster_row), cluster_fields,
@@ -41,7 +41,7 @@ static const struct sql_shape id_shape = {sizeof(const char *), &id_field, 1};
 int cluster_store_list(struct db_pool *pool, struct arena *a, struct cluster_list *ret,
                        struct app_error *err)
 {
-    struct sql_rows found;
+    struct sql_rows found = {NULL, 0};
 
     if (sql_pool_select(pool, SQL_CALL0(SQL_CLUSTER_LIST), &cluster_shape, a, &found, err) < 0)
         return -1;
@@ -54,7 +54,7 @@ int cluster_store_list_admin(struct db_pool *pool, struct arena *a, const char *
 {
     const struct full_row *full;
     struct cluster_row *rows;
-    struct sql_rows found;
+    struct sql_rows found = {NULL, 0};
 
     if (sql_pool_select(pool, SQL_CALL(SQL_CLUSTER_LIST_ADMIN, sql_text(auth_id)), &full_shape, a,
                         &found, err) < 0)
@@ -84,7 +84,7 @@ static int pick(struct sql_rows *found, const char *cluster_id, struct cluster_r
 int cluster_store_get(struct db_pool *pool, struct arena *a, const char *cluster_id,
                       struct cluster_row *ret, struct app_error *err)
 {
-    struct sql_rows found;
+    struct sql_rows found = {NULL, 0};
 
     if (sql_pool_select(pool, SQL_CALL(SQL_CLUSTER_GET, sql_text(cluster_id)), &cluster_shape, a,
                         &found, err) < 0)
@@ -105,7 +105,7 @@ static int host_of(const struct sql_rows *found, const char **ret, struct app_er
 int cluster_store_host_id(struct db_pool *pool, struct arena *a, const char **ret,
                           struct app_error *err)
 {
-    struct sql_rows found;
+    struct sql_rows found = {NULL, 0};
 
     if (sql_pool_select(pool, SQL_CALL0(SQL_CLUSTER_HOST), &id_shape, a, &found, err) < 0)
         return -1;
@@ -117,7 +117,7 @@ int cluster_store_find_by_url(struct db_pool *pool, struct arena *a, const char 
 {
     unsigned char key[URL_KEY_BYTES];
     const struct text key_text = {(const char *)key, sizeof key};
-    struct sql_rows found;
+    struct sql_rows found = {NULL, 0};
 
     if (cluster_url_key(text_of(api_url), key) < 0)
         return app_fail(err, APP_NOT_FOUND, "not a URL");
@@ -157,7 +157,7 @@ int cluster_store_get_trust(struct db_pool *pool, struct arena *a, const char *c
                             struct cluster_trust *ret, struct app_error *err)
 {
     struct trust_row row;
-    struct sql_rows found;
+    struct sql_rows found = {NULL, 0};
 
     if (sql_pool_select(pool, SQL_CALL(SQL_TRUST_GET, sql_text(cluster_id)), &trust_shape, a,
                         &found, err) < 0)
@@ -202,7 +202,7 @@ struct cluster_write { /* what the transactions below work on */
 static int put_trust(struct db *db, void *ctx, struct app_error *err)
 {
     const struct cluster_write *w = ctx;
-    struct sql_result done;
+    struct sql_result done = {0, 0};
 
     if (change_bump(db, CHANGE_CLUSTERS, err) < 0 ||
         write_trust(db, SQL_TRUST_UPDATE, w->cluster_id, w->trust, &done, err) < 0)
@@ -225,7 +225,7 @@ int cluster_store_put_trust(struct db_pool *pool, const char *cluster_id,
 static int refuse_second_host(struct db *db, struct app_error *err)
 {
     struct arena *a AUTO(arena_destroy_p) = arena_create(16 * KIB);
-    struct sql_rows found;
+    struct sql_rows found = {NULL, 0};
 
     if (!a)
         return app_fail(err, APP_INTERNAL, "out of memory");
@@ -266,7 +266,7 @@ int cluster_store_insert(struct db_pool *pool, const struct cluster_row *row,
 static int lock_cluster(struct db *db, struct arena *a, const char *cluster_id,
                         struct cluster_row *ret, struct app_error *err)
 {
-    struct sql_rows found;
+    struct sql_rows found = {NULL, 0};
 
     if (sql_select(db, SQL_CALL(SQL_CLUSTER_LOCK, sql_text(cluster_id)), &cluster_shape, a, &found,
                    err) < 0)
@@ -287,7 +287,7 @@ static int update_cluster(struct db *db, void *ctx, struct app_error *err)
 {
     struct arena *a AUTO(arena_destroy_p) = arena_create(64 * KIB);
     const struct cluster_write *w = ctx;
-    struct cluster_row row;
+    struct cluster_row row = {0};
     bool is_changed;
 
     if (!a)
@@ -330,7 +330,7 @@ static int delete_cluster(struct db *db, void *ctx, struct app_error *err)
                                         SQL_TRUST_DELETE,          SQL_CLUSTER_DELETE};
     struct arena *a AUTO(arena_destroy_p) = arena_create(64 * KIB);
     const struct cluster_write *w = ctx;
-    struct cluster_row row;
+    struct cluster_row row = {0};
 
     if (!a)
         return app_fail(err, APP_INTERNAL, "out of memory");

@@ -13,7 +13,7 @@ static void append_lower(struct buf *b, struct text t)
     for (size_t i = 0; i < t.len; i++) {
         char c = t.p[i];
 
-        buf_append_char(b, c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c);
+        buf_append_char(b, (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c));
     }
 }
 

@@ -126,15 +126,19 @@ static int open_connection(struct db *db, const struct db_settings *s, struct ap
 
 struct db *db_connect(const struct db_settings *s, struct app_error *err)
 {
-    struct db *db AUTO(db_close_p) = calloc(1, sizeof *db);
+    struct db *db = calloc(1, sizeof *db);
+    int rc = -1;
 
-    if (!db || !(db->scratch = malloc(SQL_SCRATCH_BYTES))) {
+    if (db)
+        db->scratch = malloc(SQL_SCRATCH_BYTES);
+    if (!db || !db->scratch)
         app_fail(err, APP_INTERNAL, "out of memory");
-        return NULL;
-    }
-    if (open_connection(db, s, err) < 0)
-        return NULL;
-    return STEAL(db);
+    else
+        rc = open_connection(db, s, err);
+    if (rc == 0)
+        return db;
+    db_close(db);
+    return NULL;
 }
 
 void db_close(struct db *db)

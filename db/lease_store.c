@@ -31,7 +31,7 @@ int lease_make_owner(char ret[LEASE_OWNER_BYTES], struct app_error *err)
 static int change_lease(struct db *db, const struct sql_call *call, bool *is_held,
                         struct app_error *err)
 {
-    struct sql_result done;
+    struct sql_result done = {0, 0};
 
     if (sql_execute(db, call, &done, err) < 0)
         return -1;

@@ -24,11 +24,13 @@ struct recorded {
     const char *checksum;
 };
 
+#define AT(member) offsetof(struct recorded, member)
 static const struct sql_field recorded_fields[] = {
-    {offsetof(struct recorded, version),  FIELD_INT },
-    {offsetof(struct recorded, name),     FIELD_TEXT},
-    {offsetof(struct recorded, checksum), FIELD_TEXT},
+    {AT(version),  FIELD_INT },
+    {AT(name),     FIELD_TEXT},
+    {AT(checksum), FIELD_TEXT},
 };
+#undef AT
 static const struct sql_shape recorded_shape = {sizeof(struct recorded), recorded_fields,
                                                 ARRAY_LEN(recorded_fields)};
 
@@ -67,7 +69,7 @@ static int has_table(struct db *db, struct arena *a, bool *ret, struct app_error
 {
     static const struct sql_field field = {0, FIELD_INT};
     static const struct sql_shape shape = {sizeof(int64_t), &field, 1};
-    struct sql_rows found;
+    struct sql_rows found = {NULL, 0};
     int64_t count;
 
     if (sql_select(db, SQL_CALL0(SQL_MIGRATION_TABLE), &shape, a, &found, err) < 0)
@@ -81,7 +83,7 @@ static int has_table(struct db *db, struct arena *a, bool *ret, struct app_error
 static bool *read_applied(struct db *db, struct arena *a, struct app_error *err)
 {
     bool *is_applied = arena_array(a, migration_count, sizeof *is_applied);
-    struct sql_rows rows;
+    struct sql_rows rows = {NULL, 0};
     bool exists = false;
 
     if (!is_applied)

@@ -8,7 +8,7 @@
 #include <pthread.h>
 
 /* After a failed connect the others fail at once for this long, instead of each waiting it out. */
-#define CONNECT_PAUSE_US (250 * US_PER_MS)
+#define CONNECT_PAUSE_US (250LL * US_PER_MS)
 
 struct db_pool {
     struct db_settings settings;
@@ -233,7 +233,7 @@ int db_pool_ping(struct db_pool *pool, struct app_error *err)
     struct arena *a AUTO(arena_destroy_p) = arena_create(4 * KIB);
     static const struct sql_field field = {0, FIELD_INT};
     static const struct sql_shape shape = {sizeof(int64_t), &field, 1};
-    struct sql_rows rows;
+    struct sql_rows rows = {NULL, 0};
 
     if (!a)
         return app_fail(err, APP_INTERNAL, "out of memory");

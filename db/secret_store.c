@@ -6,12 +6,14 @@
 
 #define PATH_MAX_BYTES 255
 
+#define AT(member) offsetof(struct secret_row, member)
 static const struct sql_field secret_fields[] = {
-    {offsetof(struct secret_row, path),       FIELD_BYTES},
-    {offsetof(struct secret_row, key_id),     FIELD_TEXT },
-    {offsetof(struct secret_row, nonce),      FIELD_BYTES},
-    {offsetof(struct secret_row, ciphertext), FIELD_BYTES},
+    {AT(path),       FIELD_BYTES},
+    {AT(key_id),     FIELD_TEXT },
+    {AT(nonce),      FIELD_BYTES},
+    {AT(ciphertext), FIELD_BYTES},
 };
+#undef AT
 static const struct sql_shape secret_shape = {sizeof(struct secret_row), secret_fields,
                                               ARRAY_LEN(secret_fields)};
 static const struct sql_field path_field = {0, FIELD_BYTES};
@@ -20,7 +22,7 @@ static const struct sql_shape path_shape = {sizeof(struct text), &path_field, 1}
 int secret_store_get(struct db_pool *pool, struct arena *a, struct text path,
                      struct secret_row *ret, struct app_error *err)
 {
-    struct sql_rows found;
+    struct sql_rows found = {NULL, 0};
 
     if (sql_pool_select(pool, SQL_CALL(SQL_SECRET_GET, sql_bytes(path)), &secret_shape, a, &found,
                         err) < 0)
@@ -60,7 +62,7 @@ int secret_store_put(struct db_pool *pool, const struct secret_row *row, struct 
 static int replace(struct db *db, void *ctx, struct app_error *err)
 {
     struct secret_write *w = ctx;
-    struct sql_result done;
+    struct sql_result done = {0, 0};
 
     if (change_bump(db, CHANGE_SECRETS, err) < 0 ||
         sql_execute(db,
@@ -103,7 +105,7 @@ int secret_store_delete(struct db_pool *pool, struct text path, struct app_error
 static int list_paths(struct db_pool *pool, const struct sql_call *call, struct arena *a,
                       struct secret_path_list *ret, struct app_error *err)
 {
-    struct sql_rows found;
+    struct sql_rows found = {NULL, 0};
 
     if (sql_pool_select(pool, call, &path_shape, a, &found, err) < 0)
         return -1;

@@ -118,7 +118,7 @@ static int find_host(struct db *db, struct arena *a, const char **ret, struct ap
 {
     static const struct sql_field field = {0, FIELD_TEXT};
     static const struct sql_shape shape = {sizeof(const char *), &field, 1};
-    struct sql_rows found;
+    struct sql_rows found = {NULL, 0};
 
     if (sql_select(db, SQL_CALL0(SQL_CLUSTER_HOST), &shape, a, &found, err) < 0)
         return -1;
@@ -148,7 +148,7 @@ static int sign_up(struct db *db, void *ctx, struct app_error *err)
 {
     struct registration *r = ctx;
     struct user_list same_name;
-    const char *host = NULL;
+    const char *host = "";
 
     if (change_bump(db, CHANGE_USERS, err) < 0 || find_host(db, r->arena, &host, err) < 0 ||
         check(db, r, host, err) < 0 ||

@@ -105,9 +105,9 @@ static void bind_value(MYSQL_BIND *b, const struct sql_value *v)
 
     *b = (MYSQL_BIND){.buffer_type = types[v->kind]};
     if (v->kind == SQL_INT) {
-        b->buffer = (void *)(uintptr_t)&v->number;
+        b->buffer = (void *)&v->number;
     } else if (v->kind != SQL_NULL) {
-        b->buffer = (void *)(uintptr_t)v->text.p;
+        b->buffer = (void *)v->text.p;
         b->buffer_length = (unsigned long)v->text.len;
     }
 }
@@ -328,28 +328,33 @@ static int read_result(struct reader *r, MYSQL_STMT *st, struct app_error *err)
     return rc;
 }
 
+/* Move the rows from the growing memory into the arena. */
+static int hand_over(const struct reader *r, struct sql_rows *ret, struct app_error *err)
+{
+    void *rows = arena_array(r->arena, r->count, r->shape->row_bytes);
+
+    if (!rows)
+        return app_fail(err, APP_INTERNAL, "the answer of the database does not fit in memory");
+    if (r->count)
+        memcpy(rows, r->rows, r->count * r->shape->row_bytes);
+    *ret = (struct sql_rows){rows, r->count};
+    return 0;
+}
+
 int sql_select(struct db *db, const struct sql_call *call, const struct sql_shape *shape,
                struct arena *a, struct sql_rows *ret, struct app_error *err)
 {
     struct reader r = {.db = db, .id = call->id, .shape = shape, .arena = a};
     MYSQL_STMT *st = run(db, call, err);
-    char *grown AUTO(free_p) = NULL;
-    void *rows;
     int rc;
 
     if (!st)
         return -1;
     rc = read_result(&r, st, err);
-    grown = r.rows;
-    if (rc < 0)
-        return -1;
-    rows = arena_array(a, r.count, shape->row_bytes);
-    if (!rows)
-        return app_fail(err, APP_INTERNAL, "the answer of the database does not fit in memory");
-    if (r.count)
-        memcpy(rows, r.rows, r.count * shape->row_bytes);
-    *ret = (struct sql_rows){rows, r.count};
-    return 0;
+    if (rc == 0)
+        rc = hand_over(&r, ret, err);
+    free(r.rows);
+    return rc;
 }
 
 void sql_keep_equal(struct sql_rows *rows, size_t row_bytes, size_t offset, const char *want)

@@ -118,7 +118,7 @@ int sql_transaction(struct db_pool *pool, sql_work work, void *ctx, struct app_e
 
 /* ---- pool.c and sql.c only ---- */
 
-#define SQL_SCRATCH_BYTES (160 * 1024)
+#define SQL_SCRATCH_BYTES ((size_t)160 * 1024)
 
 struct db {
     struct db_pool *pool; /* NULL: opened by db_open(), not part of a pool */

@@ -47,7 +47,7 @@ static const struct sql_shape right_cluster_shape = {sizeof(struct right_row), r
 static int select_users(struct db *db, const struct sql_call *call, struct arena *a, size_t offset,
                         struct user_list *ret, struct app_error *err)
 {
-    struct sql_rows found;
+    struct sql_rows found = {NULL, 0};
 
     if (sql_select(db, call, &user_shape, a, &found, err) < 0)
         return -1;
@@ -119,7 +119,7 @@ int user_store_get_registration_by_user_id(struct db_pool *pool, struct arena *a
 int user_store_list_rights(struct db_pool *pool, struct arena *a, const char *auth_id,
                            struct right_list *ret, struct app_error *err)
 {
-    struct sql_rows found;
+    struct sql_rows found = {NULL, 0};
 
     if (sql_pool_select(pool, SQL_CALL(SQL_USER_RIGHTS, sql_text(auth_id)), &right_shape, a, &found,
                         err) < 0)
@@ -135,7 +135,7 @@ int user_store_list_clusters(struct db_pool *pool, struct arena *a, const char *
 {
     const struct sql_call *all = SQL_CALL0(SQL_USER_CLUSTERS_ALL);
     const struct sql_call *own = SQL_CALL(SQL_USER_CLUSTERS, sql_text(auth_id));
-    struct sql_rows found;
+    struct sql_rows found = {NULL, 0};
 
     if (sql_pool_select(pool, is_super_admin ? all : own, &right_cluster_shape, a, &found, err) < 0)
         return -1;
@@ -175,7 +175,7 @@ int user_rows_insert(struct db *db, const struct user_row *row, int64_t *ret_id,
                      struct app_error *err)
 {
     const struct user_row *r = row;
-    struct sql_result done;
+    struct sql_result done = {0, 0};
 
     if (sql_execute(db,
                     SQL_CALL(SQL_USER_INSERT, sql_text(r->cluster_id), sql_text(r->user_id),

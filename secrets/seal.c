@@ -54,7 +54,7 @@ static int open_with(EVP_CIPHER_CTX *c, const struct seal_key *key, struct text 
                      struct text nonce, struct text sealed, unsigned char *ret_value)
 {
     struct text body = {sealed.p, sealed.len - SEAL_TAG_BYTES};
-    void *tag = (void *)(uintptr_t)(sealed.p + body.len); /* only read by the library */
+    void *tag = (void *)(sealed.p + body.len); /* only read by the library */
 
     if (EVP_CipherInit_ex(c, EVP_aes_256_gcm(), NULL, key->bytes, (const unsigned char *)nonce.p,
                           0) != 1 ||

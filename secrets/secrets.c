@@ -12,7 +12,7 @@
 
 #define PATH_MAX_BYTES 255
 #define ROW_ARENA_BYTES (512 * KIB)
-#define KEY_ID_RANDOM_BYTES 4
+#define KEY_ID_RANDOM_BYTES ((size_t)4)
 
 struct secrets {
     struct db_pool *pool; /* borrowed */
@@ -88,7 +88,7 @@ static int read_row(struct secrets *s, struct arena *a, const char *path, struct
 int secrets_get(struct secrets *s, struct arena *a, const char *path, struct text *ret,
                 struct app_error *err)
 {
-    struct secret_row row;
+    struct secret_row row = {0};
 
     if (check_path(path, 1, err) < 0 || read_row(s, a, path, &row, err) < 0)
         return -1;
@@ -167,14 +167,14 @@ int secrets_list(struct secrets *s, struct arena *a, const char *prefix, const c
 static int reseal(struct secrets *s, struct arena *a, const char *path, bool *ret_changed,
                   struct app_error *err)
 {
-    struct secret_row old, fresh;
-    struct text value;
+    struct secret_row old = {0}, fresh;
+    struct text value = {NULL, 0};
     int rc;
 
     if (read_row(s, a, path, &old, err) < 0 || open_row(s, a, &old, &value, err) < 0)
         return -1;
     rc = seal_row(s, a, old.path, value, &fresh, err);
-    OPENSSL_cleanse((void *)(uintptr_t)value.p, value.len);
+    OPENSSL_cleanse((void *)value.p, value.len);
     if (rc < 0)
         return -1;
     return secret_store_replace(s->pool, old.nonce, &fresh, ret_changed, err);

@@ -23,23 +23,26 @@ static struct {
     bool is_up; /* something below dir may run */
 } rig;
 
+static void clean_up(void);
+
 static _Noreturn void give_up(const char *what, const char *why)
 {
     fprintf(stderr, "rig_mariadb: %s: %s\n", what, why);
-    exit(2);
+    clean_up();
+    _exit(2);
 }
 
 static void run_script(const char *name, const char *arg)
 {
-    char path[PATH_BYTES];
+    char path[PATH_BYTES], setting[PATH_BYTES];
     int status = 0;
     pid_t pid;
 
     snprintf(path, sizeof path, "%s/tests/rig/mariadb/%s", CP_SOURCE_DIR, name);
+    snprintf(setting, sizeof setting, "MARIADB_DIR=%s", rig.dir);
     pid = fork();
     if (pid == 0) {
-        setenv("MARIADB_DIR", rig.dir, 1);
-        execl(path, path, arg, (char *)NULL);
+        execlp("env", "env", setting, path, arg, (char *)NULL);
         _exit(127);
     }
     if (pid < 0 || waitpid(pid, &status, 0) != pid || status != 0)

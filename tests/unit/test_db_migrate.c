@@ -246,7 +246,7 @@ static void lease_of_a_dead_starter_runs_out(void **state)
     make_lease_table(s, "+ INTERVAL 1 SECOND");
     migrate_ok(s, &steps);
     assert_int_equal(steps.count, migration_count);
-    assert_true(clock_mono_us() - begun_us > 500 * US_PER_MS);
+    assert_true(clock_mono_us() - begun_us > 500LL * US_PER_MS);
 }
 
 static void database_that_is_down_is_an_error(void **state)

@@ -255,19 +255,21 @@ static void nul_byte_in_a_text_and_a_full_arena_are_errors(void **state)
 
 static void fill_around_cluster(const struct rig_schema *s, const char *id)
 {
-    static const char *const forms[] = {
-        "INSERT INTO cp_users VALUES (NULL, '%s', 'u', 'a', 'ns', 'USER', 'r', 'sa', 'x', 'x')",
-        "INSERT INTO cp_cluster_log VALUES ('%s', 1, 'm', 'x')",
-        "INSERT INTO cp_metric_cluster_status (cluster_id, update_time) VALUES ('%s', 'x')",
-        "INSERT INTO cp_metric_node_status (cluster_id, node_name, update_time) "
-        "VALUES ('%s', 'n', 'x')"};
-    char sql[256];
+    static const struct {
+        const char *into;
+        const char *values;
+    } rows[] = {
+        {"cp_users (cluster_id, user_id, user_auth_id, namespace, user_type, role_set_code, "
+         "service_account_name, created, last_modified)",     "'u', 'a', 'ns', 'USER', 'r', 'sa', 'x', 'x'"},
+        {"cp_cluster_log (cluster_id, process_no)",                    "1"                                          },
+        {"cp_metric_cluster_status (cluster_id, update_time)",         "'x'"                                        },
+        {"cp_metric_node_status (cluster_id, node_name, update_time)", "'n', 'x'"                                   },
+    };
+    char sql[400];
 
-    for (size_t i = 0; i < ARRAY_LEN(forms); i++) {
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
-        snprintf(sql, sizeof sql, forms[i], id);
-#pragma GCC diagnostic pop
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        snprintf(sql, sizeof sql, "INSERT INTO %s VALUES ('%s', %s)", rows[i].into, id,
+                 rows[i].values);
         rig_sql(s, sql);
     }
 }

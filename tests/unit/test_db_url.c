@@ -65,7 +65,8 @@ static void text_that_is_no_url_has_no_key(void **state)
     for (size_t i = 0; i < ARRAY_LEN(bad); i++)
         assert_int_equal(cluster_url_key(text_of(bad[i]), key), -1);
     memset(longest, 'a', sizeof longest);
-    memcpy(longest, "https://", 8);
+    for (size_t i = 0; i < 8; i++)
+        longest[i] = "https://"[i];
     assert_int_equal(cluster_url_key((struct text){longest, 2048}, key), 0);
     assert_int_equal(cluster_url_key((struct text){longest, 2049}, key), -1);
 }
