@@ -267,7 +267,7 @@ static int insert_account(struct wiring *w, const struct svc_call *call,
 {
     struct issuer_password hashed;
     struct account_row row = {.auth_id = svc_uuid(call->arena, err),
-                              .username = args->option[OPT_username],
+                              .username = username,
                               .roles = args->option[OPT_role] ? args->option[OPT_role] : "",
                               .is_enabled = 1};
 
@@ -289,17 +289,20 @@ static int add_account(struct wiring *w, const struct svc_call *call, const stru
                        struct app_error *err)
 {
     struct buf password AUTO(wipe_buf) = BUF_INIT(FILE_MAX_BYTES);
+    /* the issuer looks names up in lower case, as Keycloak does */
+    const char *username = arena_strdup_lower(call->arena, args->option[OPT_username]);
     struct account_row row;
 
-    if (account_store_get_by_username(w->db, call->arena, args->option[OPT_username], &row, err) ==
-        0) {
+    if (!username)
+        return app_fail(err, APP_INTERNAL, "out of memory");
+    if (account_store_get_by_username(w->db, call->arena, username, &row, err) == 0) {
         puts(row.auth_id);
         return 0;
     }
     if (err->code != APP_NOT_FOUND ||
         read_file(args->option[OPT_password_file], &password, err) < 0)
         return -1;
-    return insert_account(w, call, args, (struct text){password.data, password.len}, err);
+    return insert_account(w, call, args, username, (struct text){password.data, password.len}, err);
 }
 
 int command_account_add(const struct arguments *args)

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cp-portal serve: start everything, wait for a signal, stop in order. */
+#include "account_store.h"
 #include "cleanup.h"
+#include "clock.h"
 #include "command.h"
 #include "db.h"
 #include "log.h"
 #include "net.h"
 #include "portal.h"
 #include "server.h"
+#include "token.h"
 #include "wiring.h"
 
 #include <errno.h>
@@ -107,6 +110,15 @@ static int wait_for_signal(const sigset_t *signals)
     return sig;
 }
 
+/* Refresh tokens that nobody can use any more; once a start is often enough for their number. */
+static void tidy_up_once(struct wiring *w)
+{
+    struct app_error err;
+
+    if (w->issuer && refresh_token_purge(w->db, clock_unix_s(), &err) < 0)
+        log_message(LOG_WARN, "start", "expired refresh tokens stay: %s", err.detail);
+}
+
 static int run(struct wiring *w, struct server *s, const sigset_t *signals)
 {
     struct api portal, issuer;
@@ -115,6 +127,8 @@ static int run(struct wiring *w, struct server *s, const sigset_t *signals)
     if (mount_all(s, w, &portal, &issuer, &err) < 0 || server_start(s, &err) < 0)
         return say_why(&err);
     say_listening(s);
+    tidy_up_once(w);
+    identity_prefetch(w->identity);
     notify_manager("READY=1");
     log_message(LOG_INFO, "stopping", "signal %d", wait_for_signal(signals));
     notify_manager("STOPPING=1");

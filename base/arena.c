@@ -116,6 +116,16 @@ char *arena_strdup(struct arena *a, const char *s)
     return s ? arena_strndup(a, s, strlen(s)) : NULL;
 }
 
+char *arena_strdup_lower(struct arena *a, const char *s)
+{
+    char *copy = arena_strdup(a, s);
+
+    for (char *p = copy; p && *p; p++)
+        if (*p >= 'A' && *p <= 'Z')
+            *p = (char)(*p + ('a' - 'A'));
+    return copy;
+}
+
 char *arena_printf(struct arena *a, const char *fmt, ...)
 {
     va_list ap, again;

@@ -28,6 +28,8 @@ void *arena_array(struct arena *a, size_t count, size_t size) __attribute__((war
 char *arena_strndup(struct arena *a, const char *s, size_t len) __attribute__((warn_unused_result));
 /** @return a copy of the string @p s (NULL gives NULL), or NULL. */
 char *arena_strdup(struct arena *a, const char *s) __attribute__((warn_unused_result));
+/** As arena_strdup(), with A-Z as a-z. */
+char *arena_strdup_lower(struct arena *a, const char *s) __attribute__((warn_unused_result));
 /** @return the formatted text, or NULL. */
 char *arena_printf(struct arena *a, const char *fmt, ...)
     __attribute__((format(printf, 2, 3), warn_unused_result));

@@ -172,16 +172,6 @@ int sign_in_refresh(const struct svc_call *call, struct text authorization, bool
     return refresh_person(call, &old, ret_token, err);
 }
 
-static char *lower_case(struct arena *a, const char *s)
-{
-    char *copy = arena_strdup(a, s);
-
-    for (char *p = copy; p && *p; p++)
-        if (*p >= 'A' && *p <= 'Z')
-            *p = (char)(*p + ('a' - 'A'));
-    return copy;
-}
-
 /* The accounts of an older identity of the same name go with its rows; a cluster that cannot be
  * reached keeps an account without any row, which nobody can act as (contract 13.1 step 4). */
 static void remove_stale_account(const struct svc_call *call, const struct user_row *r)
@@ -207,7 +197,7 @@ static int sign_up_person(const struct svc_call *call, const struct principal *p
 {
     struct services *s = call->services;
     char now[32];
-    struct sign_up in = {.user_id = lower_case(call->arena, p->user_id),
+    struct sign_up in = {.user_id = arena_strdup_lower(call->arena, p->user_id),
                          .auth_id = p->auth_id,
                          .is_super_admin = p->is_eligible_super_admin,
                          .now = svc_now_text(s, now)};

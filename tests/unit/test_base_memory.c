@@ -38,6 +38,8 @@ static void arena_texts(void **state)
         assert_int_equal(big[i], 0);
     assert_string_equal(arena_strndup(a, "abcdef", 3), "abc");
     assert_null(arena_strdup(a, NULL));
+    assert_null(arena_strdup_lower(a, NULL));
+    assert_string_equal(arena_strdup_lower(a, "AbZ_9@["), "abz_9@[");
     assert_string_equal(arena_printf(a, "%s-%d", "x", 7), "x-7");
     assert_int_equal((uintptr_t)arena_alloc(a, 1) % _Alignof(max_align_t), 0);
     assert_int_equal((uintptr_t)arena_alloc(a, 1) % _Alignof(max_align_t), 0);
