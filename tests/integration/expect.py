@@ -66,7 +66,7 @@ def namespace_row(item):
 ROWS = {"pods": pod_row, "nodes": node_row, "namespaces": namespace_row}
 
 
-def page(kind, items, search="", order_by="creationTime", order="", limit=0, offset=0):
+def page(kind, items, search="", order_by="creationTime", order="desc", limit=0, offset=0):
     """itemMetaData and items of a list. Ties stand in the order of namespace/name, bytewise, in both directions."""
     meta = [(i, i["metadata"]) for i in items if search.strip().lower() in i["metadata"]["name"].lower()]
     meta.sort(key=lambda m: f"{m[1].get('namespace', '')}/{m[1]['name']}".encode())

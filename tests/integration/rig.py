@@ -171,6 +171,7 @@ class Server:
             "database.password_file": str(rig.folder / "db.password"),
             "secrets.key_file": str(rig.folder / "secrets.key"),
             "identity.client_ids": [CLIENT_ID],
+            "identity.allow_loopback_http": True,
             **settings,
         }
         self.config = self.folder / "cp-portal.yaml"
@@ -259,8 +260,7 @@ class Rig:
             "issuer.enabled": True, "issuer.listen": f"127.0.0.1:{issuer_port}", "issuer.access_token_ttl_s": 3600})
         self.a.cli("migrate")
         self.a.start()
-        self.b = self.server("b", "it_main", **{
-            "identity.issuer": self.issuer, "identity.allow_loopback_http": True}).start()
+        self.b = self.server("b", "it_main", **{"identity.issuer": self.issuer}).start()
         self._make_people()
         return self
 
@@ -290,11 +290,12 @@ class Rig:
         self.account("admin", SUPER_ADMIN_ROLE)
         for name in ("alice", "bob", "carol", "dave"):
             self.account(name)
+        # A person's row hangs on the host cluster, so that comes first.
+        self.token_file = self.kube.portal_credential(self.folder)
+        self.cluster = self.add_cluster(self.a, "host-cluster", self.kube.url, self.kube.ca, self.token_file, "host")
         for name in ("admin", "alice", "bob", "carol"):
             answer = self.a.client.post("/signUp", token=self.identity_token(name))
             assert answer.ok, answer
-        self.token_file = self.kube.portal_credential(self.folder)
-        self.cluster = self.add_cluster(self.a, "host-cluster", self.kube.url, self.kube.ca, self.token_file, "host")
         self.kube.namespace("shop")
         self.kube.apply({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role",
                          "metadata": {"name": "cp-admin-role", "namespace": "shop"},
@@ -357,5 +358,7 @@ class Rig:
         if problems and os.environ.get("CP_TEST_DIR"):
             shutil.copytree(self.folder, os.environ["CP_TEST_DIR"], dirs_exist_ok=True,
                             ignore=shutil.ignore_patterns("*.key", "*.password", "*.token", "db", "kube"))
+        for server in self.servers:  # pytest shows it beside a failure
+            print(f"--- {server.name}: end of its log\n{server.log()[-3000:]}")
         shutil.rmtree(self.folder, ignore_errors=True)
         assert not problems, "\n".join(problems)
