@@ -263,7 +263,8 @@ int command_portal_rotate(const struct arguments *args)
 /* ---- accounts and rights ---- */
 
 static int insert_account(struct wiring *w, const struct svc_call *call,
-                          const struct arguments *args, struct text password, struct app_error *err)
+                          const struct arguments *args, const char *username, struct text password,
+                          struct app_error *err)
 {
     struct issuer_password hashed;
     struct account_row row = {.auth_id = svc_uuid(call->arena, err),

@@ -98,7 +98,7 @@ static void open_slot(struct json_scan *s, const struct scan_node *node, enum sc
 /* ---- values and their containers ---- */
 
 /* The value under way is whole. */
-static const char *finish_value(struct json_scan *s, const char *p)
+static inline const char *finish_value(struct json_scan *s, const char *p)
 {
     const struct scan_node *node;
     int keep;
@@ -119,14 +119,14 @@ static const char *finish_value(struct json_scan *s, const char *p)
     return p;
 }
 
-static const char *finish_scalar(struct json_scan *s, const char *p)
+static inline const char *finish_scalar(struct json_scan *s, const char *p)
 {
     if (s->capturing && s->capture_depth == 0 && capture_end(s, p) < 0)
         return NULL;
     return finish_value(s, p);
 }
 
-static void begin_element(struct json_scan *s)
+static inline void begin_element(struct json_scan *s)
 {
     int d = s->depth - 1;
     const struct scan_node *node = s->nodes[d];
@@ -144,7 +144,7 @@ static void begin_element(struct json_scan *s)
         s->handler->element_begin(s->ctx, node->list);
 }
 
-static const char *open_container(struct json_scan *s, const char *p, bool is_object)
+static inline const char *open_container(struct json_scan *s, const char *p, bool is_object)
 {
     const struct scan_node *node = s->next;
     int d = s->depth;
@@ -166,7 +166,7 @@ static const char *open_container(struct json_scan *s, const char *p, bool is_ob
     return p + 1;
 }
 
-static const char *close_container(struct json_scan *s, const char *p)
+static inline const char *close_container(struct json_scan *s, const char *p)
 {
     int d = s->depth - 1;
     const struct scan_node *node = s->nodes[d];
@@ -179,7 +179,8 @@ static const char *close_container(struct json_scan *s, const char *p)
     return finish_value(s, p + 1);
 }
 
-static const char *begin_scalar(struct json_scan *s, const char *p, enum scan_type type, int state)
+static inline const char *begin_scalar(struct json_scan *s, const char *p, enum scan_type type,
+                                       int state)
 {
     if (s->next && s->next->slot >= 0)
         open_slot(s, s->next, type, p);
@@ -196,7 +197,7 @@ static const char *begin_literal(struct json_scan *s, const char *p, enum scan_t
 
 static const char *step_string(struct json_scan *s, const char *p, const char *end);
 
-static const char *begin_value(struct json_scan *s, const char *p, const char *end)
+static inline const char *begin_value(struct json_scan *s, const char *p, const char *end)
 {
     switch (*p) {
     case '{':
@@ -282,7 +283,7 @@ static int match_key(struct json_scan *s, struct text key)
 }
 
 /* Like begin_value() goes on into the string at once: most strings end in the same chunk. */
-static const char *begin_key(struct json_scan *s, const char *p, const char *end)
+static inline const char *begin_key(struct json_scan *s, const char *p, const char *end)
 {
     s->is_key = true;
     s->escaped = false;
@@ -308,7 +309,7 @@ static int take_key(struct json_scan *s, const char *p)
     return match_key(s, key);
 }
 
-static const char *finish_key(struct json_scan *s, const char *p, const char *end)
+static inline const char *finish_key(struct json_scan *s, const char *p, const char *end)
 {
     s->is_key = false;
     s->next = NULL;
@@ -522,7 +523,7 @@ static const char *step_number(struct json_scan *s, const char *p, const char *e
 
 /* ---- punctuation ---- */
 
-static const char *step_after(struct json_scan *s, const char *p, const char *end)
+static inline const char *step_after(struct json_scan *s, const char *p, const char *end)
 {
     int d = s->depth - 1;
     bool is_object = s->is_object & bit(d);
@@ -539,7 +540,7 @@ static const char *step_after(struct json_scan *s, const char *p, const char *en
     return p + 1;
 }
 
-static const char *step_key(struct json_scan *s, const char *p, const char *end)
+static inline const char *step_key(struct json_scan *s, const char *p, const char *end)
 {
     if (*p == '"')
         return begin_key(s, p, end);
@@ -588,7 +589,7 @@ static const char *step_between(struct json_scan *s, const char *p, const char *
     }
 }
 
-static const char *step(struct json_scan *s, const char *p, const char *end)
+static inline const char *step(struct json_scan *s, const char *p, const char *end)
 {
     if (s->state <= ST_DONE)
         return step_between(s, p, end);
