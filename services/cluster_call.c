@@ -29,6 +29,16 @@ int cluster_call_own(const struct svc_call *call, const char *cluster_id, struct
     return 0;
 }
 
+static int call_as(const struct svc_call *call, const char *cluster_id,
+                   const struct kube_identity *identity, struct kube_call *ret,
+                   struct app_error *err)
+{
+    if (cluster_call_own(call, cluster_id, ret, err) < 0)
+        return -1;
+    ret->identity = identity;
+    return 0;
+}
+
 int cluster_call_begin(const struct svc_call *call, const char *cluster_id,
                        const char *namespace_name, struct kube_call *ret, struct app_error *err)
 {
@@ -44,11 +54,21 @@ int cluster_call_begin(const struct svc_call *call, const char *cluster_id,
         (!namespace_name || !principal_has_namespace(p, cluster_id, namespace_name)))
         return app_fail(err, APP_FORBIDDEN, "USER without this namespace");
     if (kube_identity_for(call->arena, authority_of(type), p->auth_id, namespace_name, identity,
-                          err) < 0 ||
-        cluster_call_own(call, cluster_id, ret, err) < 0)
+                          err) < 0)
         return -1;
-    ret->identity = identity;
-    return 0;
+    return call_as(call, cluster_id, identity, ret, err);
+}
+
+int cluster_call_as_server(const struct svc_call *call, const char *cluster_id,
+                           struct kube_call *ret, struct app_error *err)
+{
+    struct kube_identity *identity = arena_alloc(call->arena, sizeof *identity);
+
+    if (!identity)
+        return app_fail(err, APP_INTERNAL, "out of memory");
+    if (kube_identity_for(call->arena, KUBE_AS_SUPER_ADMIN, "cp-portal", NULL, identity, err) < 0)
+        return -1;
+    return call_as(call, cluster_id, identity, ret, err);
 }
 
 void cluster_call_end(struct kube_call *kc)

@@ -37,9 +37,14 @@ const char *svc_now_text(const struct services *s, char ret[32]);
  */
 int cluster_call_begin(const struct svc_call *call, const char *cluster_id,
                        const char *namespace_name, struct kube_call *ret, struct app_error *err);
-/** The same with the cluster's own credential: the server's own work only. */
+/** The same with the cluster's own credential, which may do next to nothing: asking whether the
+ * cluster answers. */
 int cluster_call_own(const struct svc_call *call, const char *cluster_id, struct kube_call *ret,
                      struct app_error *err);
+/** The server's own changes in a cluster (removing stale accounts): as a super administrator named
+ * "cp-portal". */
+int cluster_call_as_server(const struct svc_call *call, const char *cluster_id,
+                           struct kube_call *ret, struct app_error *err);
 /** For AUTO(): gives ret->cluster back. */
 void cluster_call_end(struct kube_call *kc);
 

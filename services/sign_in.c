@@ -186,7 +186,7 @@ static void remove_stale_account(const struct svc_call *call, const struct user_
     struct app_error err = {0};
 
     if (kube_account_name(r->user_auth_id, name) < 0 ||
-        cluster_call_own(call, r->cluster_id, &kc, &err) < 0 ||
+        cluster_call_as_server(call, r->cluster_id, &kc, &err) < 0 ||
         kube_remove_account(&kc, &account, true, &err) < 0)
         log_message(LOG_WARN, "signUp", "account of an older identity stays in cluster %s: %s",
                     r->cluster_id, err.detail);
