@@ -260,6 +260,21 @@ static void new_identity_of_a_name_takes_nothing_over(void **state)
     assert_int_equal(rights.count, 0);
 }
 
+static void rights_given_before_the_sign_up_stay(void **state)
+{
+    struct arena *a AUTO(arena_destroy_p) = arena_create(1 * MIB);
+    const struct rig_schema *s = *state;
+    const struct sign_up in = person("alice", "p1");
+    struct user_list stale;
+
+    add_user(s, "host", "p1", "shop", "USER");
+    add_user(s, "host", "old", "shop", "USER");
+    assert_int_equal(user_store_sign_up(s->pool, a, &in, &stale, NULL), 0);
+    assert_int_equal(stale.count, 1);
+    assert_string_equal(stale.rows[0].user_auth_id, "old");
+    assert_int_equal(rig_sql_long(s, "SELECT COUNT(*) FROM cp_users WHERE user_auth_id = 'p1'"), 2);
+}
+
 static void failed_sign_up_deletes_nothing(void **state)
 {
     struct arena *a AUTO(arena_destroy_p) = arena_create(1 * MIB);
@@ -396,6 +411,7 @@ int main(void)
         ON_SCHEMA(sign_up_writes_the_marker_once),
         ON_SCHEMA(sign_up_without_host_cluster_fails),
         ON_SCHEMA(new_identity_of_a_name_takes_nothing_over),
+        ON_SCHEMA(rights_given_before_the_sign_up_stay),
         ON_SCHEMA(failed_sign_up_deletes_nothing),
         ON_SCHEMA(there_is_one_super_admin_until_gone),
         ON_SCHEMA(super_admin_who_signs_up_as_user_keeps_the_row),
