@@ -130,26 +130,39 @@ int config_set_list(struct config *c, enum config_key k, char *const *items, siz
     return v->list ? 0 : app_fail_text(err, APP_INTERNAL, "out of memory");
 }
 
-/* "a, b" as in the environment and in the defaults. */
-static int set_joined_list(struct config *c, enum config_key k, const char *text, const char *where,
-                           struct app_error *err)
+/* Take "a, b" apart in place. @return the number of elements, or LIST_MAX + 1 for too many. */
+static size_t split_list(char *text, char *ret_items[LIST_MAX])
 {
-    char *copy AUTO(free_p) = strdup(text);
-    char *items[LIST_MAX], *rest = NULL;
+    char *rest = NULL;
     size_t count = 0;
 
-    if (!copy)
-        return app_fail_text(err, APP_INTERNAL, "out of memory");
-    for (char *p = strtok_r(copy, ",", &rest); p; p = strtok_r(NULL, ",", &rest)) {
+    for (char *p = strtok_r(text, ",", &rest); p; p = strtok_r(NULL, ",", &rest)) {
         while (*p == ' ')
             p++;
         for (char *end = p + strlen(p); end > p && end[-1] == ' ';)
             *--end = '\0';
         if (count == LIST_MAX)
-            return refuse(k, where, err, "has too many elements");
-        items[count++] = p;
+            return LIST_MAX + 1;
+        ret_items[count++] = p;
     }
-    return config_set_list(c, k, items, count, where, err);
+    return count;
+}
+
+static int set_joined_list(struct config *c, enum config_key k, const char *text, const char *where,
+                           struct app_error *err)
+{
+    char *copy = strdup(text), *items[LIST_MAX];
+    size_t count = copy ? split_list(copy, items) : 0;
+    int rc;
+
+    if (!copy)
+        rc = app_fail_text(err, APP_INTERNAL, "out of memory");
+    else if (count > LIST_MAX)
+        rc = refuse(k, where, err, "has too many elements");
+    else
+        rc = config_set_list(c, k, items, count, where, err);
+    free(copy);
+    return rc;
 }
 
 int config_set(struct config *c, enum config_key k, const char *text, const char *where,
@@ -196,6 +209,11 @@ static const char *env_value(const char *const *env, const char *name)
             return *env + len + 1;
     }
     return NULL;
+}
+
+const char *config_env(const char *name)
+{
+    return env_value((const char *const *)environ, name);
 }
 
 static int set_from_port(struct config *c, const char *value, struct app_error *err)

@@ -40,7 +40,7 @@ static bool is_published(const char *secret, size_t len)
  * directory. */
 static char *find_secret(const char *name)
 {
-    const char *dir = getenv("CREDENTIALS_DIRECTORY");
+    const char *dir = config_env("CREDENTIALS_DIRECTORY");
     char *path = NULL;
 
     if (name[0] == '/' || !dir || !*dir)

@@ -33,6 +33,8 @@ int config_set_list(struct config *c, enum config_key k, char *const *items, siz
 int config_read_yaml(struct config *c, const char *name, struct text yaml, struct app_error *err);
 /** Read the files of all SECRET keys. */
 int config_read_secrets(struct config *c, struct app_error *err);
+/** @return the process's variable @p name, or NULL. */
+const char *config_env(const char *name);
 void config_warn(struct config *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /** "host:port" taken apart; brackets of an IPv6 address are removed. @return 0 or -1. */
 int config_split_address(const char *listen_at, char *host, size_t host_bytes, int64_t *ret_port);

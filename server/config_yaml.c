@@ -18,20 +18,14 @@ struct reader {
     yaml_parser_t parser;
     struct app_error *err;
     bool has_version;
+    char *text; /* owned: the last scalar, until the next event is read */
 };
 
-/* A scalar or the mark of a structure, copied out of libyaml's event. */
+/* What matters of libyaml's event. */
 struct token {
     yaml_event_type_t type;
     unsigned line;
-    char *text; /* owned; scalars */
 };
-
-static void token_finish(struct token *t)
-{
-    free(t->text);
-    t->text = NULL;
-}
 
 static int refuse(struct reader *r, unsigned line, const char *what, const char *why)
 {
@@ -67,6 +61,8 @@ static int next(struct reader *r, struct token *ret)
     yaml_event_t e;
     const char *why;
 
+    free(r->text);
+    r->text = NULL;
     *ret = (struct token){0};
     if (!yaml_parser_parse(&r->parser, &e))
         return refuse(r, (unsigned)r->parser.problem_mark.line + 1,
@@ -75,8 +71,8 @@ static int next(struct reader *r, struct token *ret)
     ret->line = (unsigned)e.start_mark.line + 1;
     why = unwanted(&e);
     if (!why && e.type == YAML_SCALAR_EVENT) {
-        ret->text = strndup((const char *)e.data.scalar.value, e.data.scalar.length);
-        why = ret->text ? NULL : "out of memory";
+        r->text = strndup((const char *)e.data.scalar.value, e.data.scalar.length);
+        why = r->text ? NULL : "out of memory";
     }
     yaml_event_delete(&e);
     return why ? refuse(r, ret->line, "", why) : 0;
@@ -104,35 +100,34 @@ static void where_of(const struct reader *r, unsigned line, char *ret, size_t by
     snprintf(ret, bytes, "%s:%u", r->name, line);
 }
 
-static int read_scalar(struct reader *r, const char *key, const struct token *t)
+static int read_scalar(struct reader *r, const char *key, unsigned line)
 {
     char where[512];
     enum config_key k;
 
     if (strcmp(key, "version") == 0) {
         if (r->has_version)
-            return refuse(r, t->line, key, "is set twice");
+            return refuse(r, line, key, "is set twice");
         r->has_version = true;
-        return strcmp(t->text, "1") == 0 ? 0 : refuse(r, t->line, key, "must be 1");
+        return strcmp(r->text, "1") == 0 ? 0 : refuse(r, line, key, "must be 1");
     }
-    k = claim(r, key, t->line);
+    k = claim(r, key, line);
     if (k == CFG_COUNT)
         return -1;
-    where_of(r, t->line, where, sizeof where);
+    where_of(r, line, where, sizeof where);
     if (config_row(k)->type == CONFIG_LIST) {
-        char *one[] = {t->text};
+        char *one[] = {r->text};
 
-        return config_set_list(r->config, k, one, t->text[0] ? 1 : 0, where, r->err);
+        return config_set_list(r->config, k, one, r->text[0] ? 1 : 0, where, r->err);
     }
-    return config_set(r->config, k, t->text, where, r->err);
+    return config_set(r->config, k, r->text, where, r->err);
 }
 
 static int read_items(struct reader *r, char **items, size_t *ret_count)
 {
-    struct token t AUTO(token_finish) = {0};
+    struct token t;
 
     for (;;) {
-        token_finish(&t);
         if (next(r, &t) < 0)
             return -1;
         if (t.type == YAML_SEQUENCE_END_EVENT)
@@ -141,7 +136,7 @@ static int read_items(struct reader *r, char **items, size_t *ret_count)
             return refuse(r, t.line, "a list", "may only have plain values");
         if (*ret_count == ITEMS_MAX)
             return refuse(r, t.line, "a list", "has too many elements");
-        items[(*ret_count)++] = STEAL(t.text);
+        items[(*ret_count)++] = STEAL(r->text);
     }
 }
 
@@ -167,13 +162,13 @@ static int read_mapping(struct reader *r, const char *prefix, int depth);
 
 static int read_value(struct reader *r, const char *key, int depth)
 {
-    struct token t AUTO(token_finish) = {0};
+    struct token t;
 
     if (next(r, &t) < 0)
         return -1;
     switch (t.type) {
     case YAML_SCALAR_EVENT:
-        return read_scalar(r, key, &t);
+        return read_scalar(r, key, t.line);
     case YAML_SEQUENCE_START_EVENT:
         return read_sequence(r, key, t.line);
     case YAML_MAPPING_START_EVENT:
@@ -191,7 +186,7 @@ static int read_mapping(struct reader *r, const char *prefix, int depth)
     char key[KEY_MAX_BYTES];
 
     for (;;) {
-        struct token t AUTO(token_finish) = {0};
+        struct token t;
 
         if (next(r, &t) < 0)
             return -1;
@@ -199,7 +194,7 @@ static int read_mapping(struct reader *r, const char *prefix, int depth)
             return 0;
         if (t.type != YAML_SCALAR_EVENT)
             return refuse(r, t.line, "a key", "must be a plain value");
-        if (snprintf(key, sizeof key, "%s%s%s", prefix, *prefix ? "." : "", t.text) >=
+        if (snprintf(key, sizeof key, "%s%s%s", prefix, *prefix ? "." : "", r->text) >=
             (int)sizeof key)
             return refuse(r, t.line, "a key", "is too long");
         if (read_value(r, key, depth) < 0)
@@ -209,7 +204,7 @@ static int read_mapping(struct reader *r, const char *prefix, int depth)
 
 static int expect(struct reader *r, yaml_event_type_t type, const char *why)
 {
-    struct token t AUTO(token_finish) = {0};
+    struct token t;
 
     if (next(r, &t) < 0)
         return -1;
@@ -237,6 +232,7 @@ int config_read_yaml(struct config *c, const char *name, struct text yaml, struc
     yaml_parser_set_encoding(&r.parser, YAML_UTF8_ENCODING);
     yaml_parser_set_input_string(&r.parser, (const unsigned char *)yaml.p, yaml.len);
     rc = read_stream(&r);
+    free(r.text);
     yaml_parser_delete(&r.parser);
     return rc;
 }

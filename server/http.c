@@ -160,18 +160,25 @@ static int parse_int(const char *value, int64_t lower, int64_t upper, int64_t *r
 
 static int parse_bool(const char *value, bool *ret)
 {
-    static const char *const words[2][4] = {
-        {"false", "off", "no",  "0"},
-        {"true",  "on",  "yes", "1"}
+    static const struct {
+        const char *word;
+        bool value;
+    } words[] = {
+        {"true",  true },
+        {"on",    true },
+        {"yes",   true },
+        {"1",     true },
+        {"false", false},
+        {"off",   false},
+        {"no",    false},
+        {"0",     false}
     };
     struct text t = trimmed(value);
 
-    for (int b = 0; b < 2; b++) {
-        for (int i = 0; i < 4; i++) {
-            if (text_eq_nocase(t, text_of(words[b][i]))) {
-                *ret = b == 1;
-                return 0;
-            }
+    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+        if (text_eq_nocase(t, text_of(words[i].word))) {
+            *ret = words[i].value;
+            return 0;
         }
     }
     return -1;

@@ -83,8 +83,8 @@ void metrics_write_gauge(struct buf *out, const char *name, const char *help, in
 /* @return resident bytes, or 0 when /proc cannot be read. */
 static int64_t resident_bytes(void)
 {
-    char text[128] = "";
-    long long total = 0, resident = 0;
+    char text[128] = "", *end = text;
+    long long resident;
     int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
 
     if (fd < 0)
@@ -92,8 +92,8 @@ static int64_t resident_bytes(void)
     if (read(fd, text, sizeof text - 1) <= 0)
         text[0] = '\0';
     close(fd);
-    if (sscanf(text, "%lld %lld", &total, &resident) != 2)
-        return 0;
+    (void)strtoll(text, &end, 10); /* the first number is the whole program's size */
+    resident = strtoll(end, NULL, 10);
     return (int64_t)resident * sysconf(_SC_PAGESIZE);
 }
 

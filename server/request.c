@@ -27,7 +27,7 @@ static const struct route unknown_route = {
     .id = "-", .method = "GET", .path = "", .rule = RULE_OWN_DATA, .mode = MODE_INLINE};
 
 static const bool rule_needs_token[RULE_COUNT] = {
-#define RULE(name, needs_token, text) [RULE_##name] = needs_token,
+#define RULE(name, needs_token, text) [RULE_##name] = (needs_token),
 #include "rules.def"
 #undef RULE
 };
@@ -406,6 +406,15 @@ static void work_on(struct request *r)
         r->err.code = APP_UPSTREAM_TIMEOUT;
 }
 
+static void drop_cancel(struct request *r)
+{
+    const struct server_cancel_ops *ops = r->server->o.cancel;
+
+    if (ops && r->http.cancel)
+        ops->destroy(r->http.cancel);
+    r->http.cancel = NULL;
+}
+
 static void run_job(struct pool_job *j, enum pool_end end)
 {
     struct request *r = request_of(j);
@@ -417,9 +426,7 @@ static void run_job(struct pool_job *j, enum pool_end end)
         overload(r, "waited too long for a worker");
     else
         fail(r, APP_CANCELLED, "the server stops");
-    if (r->http.cancel)
-        r->server->o.cancel->destroy(r->http.cancel);
-    r->http.cancel = NULL;
+    drop_cancel(r);
     atomic_store(&r->is_done, true);
     MHD_resume_connection(mhd);
 }
@@ -468,9 +475,7 @@ static enum MHD_Result to_worker(struct request *r)
     v = pool_submit(r->server->pool, &r->job, suspend);
     if (v == POOL_OK)
         return MHD_YES; /* the request may belong to a worker already: do not touch it */
-    if (r->http.cancel)
-        ops->destroy(r->http.cancel);
-    r->http.cancel = NULL;
+    drop_cancel(r);
     overload(r, reasons[v]);
     return answer_queue(r);
 }
@@ -489,6 +494,7 @@ static enum MHD_Result on_complete(struct request *r)
     return answer_queue(r);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): the type is the library's */
 enum MHD_Result request_handle(void *cls, struct MHD_Connection *mhd, const char *url,
                                const char *method, const char *version, const char *upload,
                                size_t *upload_size, void **request)

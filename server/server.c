@@ -296,7 +296,7 @@ static int bind_listener(struct listener *l, const char *listen_at, int backlog,
                          struct app_error *err)
 {
     struct addrinfo *a = resolve(listen_at);
-    struct sockaddr_storage bound;
+    struct sockaddr_storage bound = {0};
     socklen_t len = sizeof bound;
     int one = 1, rc;
 
@@ -412,7 +412,7 @@ uint16_t server_port(const struct server *s, enum server_listener listener)
 
 int server_in_flight(const struct server *s)
 {
-    return atomic_load(&((struct server *)(uintptr_t)s)->in_flight);
+    return atomic_load(&s->in_flight);
 }
 
 /* ---- stop ---- */

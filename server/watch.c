@@ -446,7 +446,7 @@ static void *watch_main(void *arg)
 
         if (now_us >= next_us) {
             tick(w, now_us, ticks++ % 5 == 0);
-            next_us = now_us + TICK_MS * US_PER_MS;
+            next_us = now_us + ms(TICK_MS);
         }
         n = epoll_wait(w->epoll_fd, events, 16, TICK_MS);
         handle_events(w, events, n > 0 ? n : 0);
