@@ -296,7 +296,11 @@ static int bind_listener(struct listener *l, const char *listen_at, int backlog,
                          struct app_error *err)
 {
     struct addrinfo *a = resolve(listen_at);
-    struct sockaddr_storage bound = {0};
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } bound = {0};
     socklen_t len = sizeof bound;
     int one = 1, rc;
 
@@ -306,13 +310,9 @@ static int bind_listener(struct listener *l, const char *listen_at, int backlog,
     (void)setsockopt(l->fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
     rc = l->fd < 0 ? -1 : bind(l->fd, a->ai_addr, a->ai_addrlen);
     freeaddrinfo(a);
-    if (rc < 0 || listen(l->fd, backlog) < 0 ||
-        getsockname(l->fd, (struct sockaddr *)&bound, &len) < 0)
+    if (rc < 0 || listen(l->fd, backlog) < 0 || getsockname(l->fd, &bound.any, &len) < 0)
         return app_fail(err, APP_INTERNAL, "cannot listen on %s: errno %d", listen_at, errno);
-    if (bound.ss_family == AF_INET)
-        l->port = ntohs(((struct sockaddr_in *)&bound)->sin_port);
-    else
-        l->port = ntohs(((struct sockaddr_in6 *)&bound)->sin6_port);
+    l->port = ntohs(bound.any.sa_family == AF_INET ? bound.v4.sin_port : bound.v6.sin6_port);
     return 0;
 }
 

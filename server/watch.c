@@ -344,6 +344,11 @@ static void watch_conn(struct conn *c, int64_t now_us, bool look_at_idle)
             watch_idle(c, state, now_us);
         break;
     case CONN_BUSY:
+        /* The worker has given up by then; what is left is a client that does not take its answer.
+         */
+        if (age_us >= ms(s->o.request_deadline_ms) + ms(s->o.body_deadline_ms))
+            end_connection(c, state, NULL);
+        break;
     case CONN_ENDED:
         break;
     }

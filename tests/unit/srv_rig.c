@@ -163,15 +163,20 @@ static int nap(struct http_req *req, struct http_res *res, struct app_error *err
     return res_done(req, res, err);
 }
 
+/* /huge?limit=BYTES (300 kB without it) */
 static int huge(struct http_req *req, struct http_res *res, struct app_error *err)
 {
-    char *text = malloc(300000);
+    int64_t bytes;
+    char *text;
     int rc;
 
     enter();
+    if (req_query_int(req, "limit", 300000, &bytes, err) < 0)
+        return -1;
+    text = malloc((size_t)bytes);
     assert_non_null(text);
-    memset(text, 'x', 299999);
-    text[299999] = '\0';
+    memset(text, 'x', (size_t)bytes);
+    text[bytes - 1] = '\0';
     rc = res_success(req, res, json_pack("{s:s}", "text", text), err);
     free(text);
     return rc;

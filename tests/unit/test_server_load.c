@@ -260,6 +260,26 @@ static void deadline_cancels_a_request(void **state)
     srv_stop(&s);
 }
 
+static void client_that_does_not_read_is_given_up(void **state)
+{
+    struct server_options o;
+    struct srv s;
+    int fd;
+
+    (void)state;
+    srv_options(&o);
+    o.request_deadline_ms = 300;
+    o.body_deadline_ms = 300;
+    srv_start(&s, &o);
+    fd = ask_begin(s.portal, "/huge?limit=30000000", "alice");
+    UNTIL(atomic_load(&srv_state.handled) == 1);
+    usleep(200000);
+    assert_int_equal(server_in_flight(s.server), 1); /* 30 MB do not fit into socket buffers */
+    UNTIL(server_in_flight(s.server) == 0);
+    close(fd);
+    srv_stop(&s);
+}
+
 /* libmicrohttpd's change log names a fault in which ready connections are skipped while others are
  * being suspended. */
 struct hammer {
@@ -541,6 +561,7 @@ int main(void)
         cmocka_unit_test(cluster_does_not_fill_the_queue),
         cmocka_unit_test(users_take_turns),
         cmocka_unit_test(deadline_cancels_a_request),
+        cmocka_unit_test(client_that_does_not_read_is_given_up),
         cmocka_unit_test(ready_connections_are_served_while_others_are_suspended),
         cmocka_unit_test(too_many_connections_are_told_so),
         cmocka_unit_test(one_address_has_a_limit),
