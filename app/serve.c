@@ -97,7 +97,7 @@ static void say_listening(const struct server *s)
     log_begin(&l, LOG_INFO, "started");
     log_str(&l, "version", CP_VERSION);
     for (int i = 0; i < LISTEN_COUNT; i++)
-        log_int(&l, names[i], server_port(s, i));
+        log_int(&l, names[i], server_port(s, (enum server_listener)i));
     log_end(&l);
 }
 

@@ -20,7 +20,7 @@ sources() { git ls-files -co --exclude-standard -- "$@" | while read -r f; do [ 
 # build PRESET [TARGET...]
 build() {
   [ -f "build/$1/build.ninja" ] || cmake --preset "$1"
-  ninja -C "build/$1" "${@:2}"
+  ninja -k 0 -C "build/$1" "${@:2}"
 }
 
 # unit_tests STAGE PRESET [CTEST-OPTION...]

@@ -122,14 +122,14 @@ static void second_cluster_of_an_id_an_address_or_a_host_is_a_conflict(void **st
     struct arena *a AUTO(arena_destroy_p) = arena_create(1 * MIB);
     const struct rig_schema *s = *state;
     struct cluster_row host = cluster("h1", "host", "host"), row = cluster("c1", "x", "sub");
-    struct cluster_trust t = trust("HTTPS://api.One:6443/");
+    struct cluster_trust t = trust("HTTPS://api-One.test:6443/");
     struct app_error err = {0};
     const char *id;
 
     assert_int_equal(cluster_store_host_id(s->pool, a, &id, &err), -1);
     assert_int_equal(err.code, APP_NOT_FOUND);
     assert_int_equal(cluster_store_insert(s->pool, &host, NULL, &err), 0);
-    add_cluster(s, "c1", "one", "https://api.one:6443");
+    add_cluster(s, "c1", "one", "https://api-one.test:6443");
     assert_int_equal(cluster_store_insert(s->pool, &row, NULL, &err), -1);
     assert_int_equal(err.code, APP_CONFLICT);
     row.cluster_id = "c2";
@@ -143,10 +143,11 @@ static void second_cluster_of_an_id_an_address_or_a_host_is_a_conflict(void **st
     assert_int_equal(err.code, APP_CONFLICT);
     assert_int_equal(cluster_store_host_id(s->pool, a, &id, &err), 0);
     assert_string_equal(id, "h1");
-    assert_int_equal(cluster_store_find_by_url(s->pool, a, "https://API.one:6443///", &id, &err),
-                     0);
+    assert_int_equal(
+        cluster_store_find_by_url(s->pool, a, "https://API-one.test:6443///", &id, &err), 0);
     assert_string_equal(id, "c1");
-    assert_int_equal(cluster_store_find_by_url(s->pool, a, "https://api.two:6443", &id, &err), -1);
+    assert_int_equal(cluster_store_find_by_url(s->pool, a, "https://api-two.test:6443", &id, &err),
+                     -1);
     assert_int_equal(err.code, APP_NOT_FOUND);
 }
 

@@ -418,14 +418,14 @@ static void usage_matches_namespace_and_name(void **state)
 
 static void broken_metrics_are_refused(void **state)
 {
-    static const char *const bad[] = {
-        "",
-        "{",
-        "null",
-        "{}",
-        "{\"items\":{}}",
-        "{\"items\":[{\"metadata\":{\"name\":\"a\",\"namespace\":\"b\"},\"containers\":[{\"usage\":"
-        "{\"cpu\":\"7x\"}}]}]}"};
+    static const char *const bad[] = {"",
+                                      "{",
+                                      "null",
+                                      "{}",
+                                      "{\"items\":{}}",
+                                      ("{\"items\":[{\"metadata\":{\"name\":\"a\",\"namespace\":"
+                                       "\"b\"},\"containers\":[{\"usage\":"
+                                       "{\"cpu\":\"7x\"}}]}]}")};
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
