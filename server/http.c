@@ -75,16 +75,21 @@ static struct http_pair *query_pairs(struct http_req *req)
     return in->pairs;
 }
 
-static const char *find_pair(const struct http_pair *p, const char *name)
+static const struct http_pair *find_pair(const struct http_pair *p, const char *name)
 {
     while (p && strcmp(p->name, name) != 0)
         p = p->next;
+    return p;
+}
+
+static const char *value_of(const struct http_pair *p)
+{
     return p ? p->value : NULL;
 }
 
 const char *req_query(struct http_req *req, const char *name)
 {
-    return find_pair(query_pairs(req), name);
+    return value_of(find_pair(query_pairs(req), name));
 }
 
 const char *req_query_joined(struct http_req *req, const char *name)
@@ -118,7 +123,7 @@ const char *req_form(struct http_req *req, const char *name)
             in->form = read_pairs(req->arena, req->body);
         in->is_form_read = true;
     }
-    return find_pair(in->form, name);
+    return value_of(find_pair(in->form, name));
 }
 
 const char *req_header(struct http_req *req, const char *name)
@@ -214,7 +219,7 @@ static bool is_bad(const struct typed_param *t, const char *value)
 /* @return true when @p p is the first of its name, a typed field, and not convertible. */
 static bool is_bad_pair(const struct http_pair *first, const struct http_pair *p)
 {
-    if (find_pair(first, p->name) != p->value)
+    if (find_pair(first, p->name) != p)
         return false;
     for (size_t i = 0; i < ARRAY_LEN(typed_params); i++) {
         if (strcmp(typed_params[i].name, p->name) == 0)

@@ -10,7 +10,6 @@
 #include <string.h>
 
 #define BEAT_MAX_US (10 * US_PER_S)
-#define READY_AGE_MAX_US US_PER_S
 #define METRICS_MAX_BYTES (4u * MIB)
 
 static void plain(struct http_res *res, const char *text)
@@ -51,7 +50,7 @@ static int readyz(struct http_req *req, struct http_res *res, struct app_error *
         json_object_set_new(checks, "server", json_string("stopping"));
     for (size_t i = 0; i < s->readiness_count; i++) {
         char reason[160] = "";
-        bool ok = s->readiness[i].fn(s->readiness[i].ctx, reason, sizeof reason);
+        bool ok = ready_read(s, i, reason, sizeof reason);
 
         json_object_set_new(checks, s->readiness[i].name, json_string(ok ? "ok" : reason));
         all = all && ok;
@@ -60,25 +59,6 @@ static int readyz(struct http_req *req, struct http_res *res, struct app_error *
         res->status = 503;
     return res_json(
         res, json_pack("{s:s, s:o}", "status", all ? "ready" : "not ready", "checks", checks), err);
-}
-
-bool server_is_ready(struct server *s)
-{
-    char reason[160];
-    bool ready = is_serving(s);
-
-    if (!ready)
-        return false;
-    pthread_mutex_lock(&s->ready_lock);
-    if (clock_mono_us() - s->ready_checked_us > READY_AGE_MAX_US) {
-        for (size_t i = 0; ready && i < s->readiness_count; i++)
-            ready = s->readiness[i].fn(s->readiness[i].ctx, reason, sizeof reason);
-        s->was_ready = ready;
-        s->ready_checked_us = clock_mono_us();
-    }
-    ready = s->was_ready;
-    pthread_mutex_unlock(&s->ready_lock);
-    return ready;
 }
 
 /* Contract 2.4, errata P10. */

@@ -250,7 +250,7 @@ int server_add_readiness(struct server *s, const char *name, readiness_fn fn, vo
 {
     if (s->readiness_count == READINESS_MAX)
         return -1;
-    s->readiness[s->readiness_count++] = (struct readiness){name, fn, ctx};
+    s->readiness[s->readiness_count++] = (struct readiness){.name = name, .fn = fn, .ctx = ctx};
     return 0;
 }
 
@@ -396,8 +396,9 @@ int server_start(struct server *s, struct app_error *err)
     assert(!s->is_started);
     fit_file_limit(s);
     s->is_started = true;
-    if (start_all(s, err) == 0)
+    if (ready_start(s, err) == 0 && start_all(s, err) == 0)
         return 0;
+    ready_stop(s);
     watch_stop(&s->watch);
     pool_stop(s->pool);
     stop_daemons(s);
@@ -441,6 +442,7 @@ int server_stop(struct server *s)
     if (!s->is_started)
         return 0;
     atomic_store(&s->phase, SERVER_DRAINING); /* not ready; every answer closes its connection */
+    atomic_store(&s->ready_stop, true);
     usleep((useconds_t)s->o.drain_accept_ms * 1000);
     watch_stop_accepting(&s->watch);
     was_drained = wait_idle(s, s->o.drain_ms);
@@ -458,6 +460,7 @@ int server_stop(struct server *s)
     pool_stop(s->pool);
     watch_stop(&s->watch);
     stop_daemons(s);
+    ready_stop(s);
     s->is_started = false;
     return 0;
 }

@@ -104,6 +104,10 @@ struct readiness {
     const char *name;
     readiness_fn fn;
     void *ctx;
+    /* what it said last; guarded by server.ready_lock */
+    bool ok;
+    int64_t heard_us;
+    char reason[160];
 };
 
 enum server_phase { SERVER_SERVING, SERVER_DRAINING, SERVER_REFUSING };
@@ -126,8 +130,9 @@ struct server {
     } metrics[METRICS_FNS_MAX];
     size_t metrics_count;
     pthread_mutex_t ready_lock;
-    int64_t ready_checked_us;
-    bool was_ready;
+    pthread_t ready_thread;
+    bool ready_is_running;
+    _Atomic bool ready_stop;
     struct api management, health;
     bool is_started;
 };
@@ -195,5 +200,15 @@ void answer_bare(struct buf *out, int status, const char *why);
 /* ---- management.c ---- */
 
 void management_init(struct server *s);
+
+/* ---- ready.c ---- */
+
+/** Ask every check once, then go on asking on a thread of its own. */
+int ready_start(struct server *s, struct app_error *err);
+/** May take as long as a check. Idempotent. */
+void ready_stop(struct server *s);
+/** What check @p index said last; never waits. @p reason is for a false answer. */
+bool ready_read(struct server *s, size_t index, char *reason, size_t reason_bytes);
+/** @return true when serving and every check says so; never waits. */
 bool server_is_ready(struct server *s);
 #endif
