@@ -38,9 +38,9 @@ static void cancel_transfer(struct transfer *t)
     atomic_store(&t->is_cancelled, true);
     lane = atomic_load(&t->lane);
     if (lane)
-        loop_wake_for_cancel(lane->loop);
+        net_loop_wake_for_cancel(lane->loop);
     else
-        pool_wake_waiters(t->pool);
+        net_pool_wake_waiters(t->pool);
 }
 
 void net_cancel_fire(struct net_cancel *c)
@@ -59,7 +59,7 @@ bool net_cancel_fired(const struct net_cancel *c)
     return c && atomic_load(&c->is_fired);
 }
 
-void cancel_attach(struct net_cancel *c, struct transfer *t)
+void net_cancel_attach(struct net_cancel *c, struct transfer *t)
 {
     if (!c)
         return;
@@ -70,7 +70,7 @@ void cancel_attach(struct net_cancel *c, struct transfer *t)
     pthread_mutex_unlock(&c->mutex);
 }
 
-void cancel_detach(struct net_cancel *c, struct transfer *t)
+void net_cancel_detach(struct net_cancel *c, struct transfer *t)
 {
     if (!c)
         return;

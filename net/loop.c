@@ -45,7 +45,7 @@ static int64_t expiry_of(const struct transfer *t)
     return earlier(t->deadline_us, t->first_byte_due_us);
 }
 
-void loop_set_first_byte_due(struct transfer *t, int64_t due_us)
+void net_loop_set_first_byte_due(struct transfer *t, int64_t due_us)
 {
     struct loop *l = atomic_load_explicit(&t->lane, memory_order_relaxed)->loop;
 
@@ -345,7 +345,7 @@ static bool take_inbox(struct loop *l)
         struct lane *lane = LINK_OWNER(i, struct lane, closing_link);
 
         shut_lane(lane);
-        pool_lane_closed(lane->pool);
+        net_pool_lane_closed(lane->pool);
     }
     return is_closed;
 }
@@ -414,7 +414,7 @@ static void *run(void *arg)
 
 /* ---- for other threads ---- */
 
-bool loop_submit(struct lane *lane, struct transfer *t)
+bool net_loop_submit(struct lane *lane, struct transfer *t)
 {
     struct loop *l = lane->loop;
     bool is_taken, is_first;
@@ -433,7 +433,7 @@ bool loop_submit(struct lane *lane, struct transfer *t)
     return is_taken;
 }
 
-void loop_close_lane(struct lane *lane)
+void net_loop_close_lane(struct lane *lane)
 {
     struct loop *l = lane->loop;
     bool is_taken;
@@ -446,16 +446,16 @@ void loop_close_lane(struct lane *lane)
     if (is_taken)
         wake(l);
     else /* the loop shut its lanes when it ended */
-        pool_lane_closed(lane->pool);
+        net_pool_lane_closed(lane->pool);
 }
 
-void loop_wake_for_cancel(struct loop *l)
+void net_loop_wake_for_cancel(struct loop *l)
 {
     atomic_store(&l->has_cancel, true);
     wake(l);
 }
 
-void loop_stop(struct loop *l)
+void net_loop_stop(struct loop *l)
 {
     pthread_mutex_lock(&l->mutex);
     l->is_stopping = true;
@@ -463,7 +463,7 @@ void loop_stop(struct loop *l)
     wake(l);
 }
 
-void loop_join(struct loop *l)
+void net_loop_join(struct loop *l)
 {
     pthread_join(l->thread, NULL);
 }
@@ -482,7 +482,7 @@ static int start_thread(struct loop *l)
     return rc == 0 ? 0 : -1;
 }
 
-int loop_start(struct loop *l)
+int net_loop_start(struct loop *l)
 {
     struct epoll_event ev = {.events = EPOLLIN};
 
@@ -507,7 +507,7 @@ int loop_start(struct loop *l)
     return -1;
 }
 
-void loop_finish(struct loop *l)
+void net_loop_finish(struct loop *l)
 {
     close(l->epoll_fd);
     close(l->wake_fd);

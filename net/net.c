@@ -4,7 +4,7 @@
 static void net_free(struct net *n)
 {
     for (int i = 0; i < n->loop_count; i++)
-        loop_finish(&n->loops[i]);
+        net_loop_finish(&n->loops[i]);
     X509_STORE_free(n->system_store);
     pthread_mutex_destroy(&n->mutex);
     free(n->loops);
@@ -26,7 +26,7 @@ void net_unref(struct net *n)
 static int start_loops(struct net *n, int count)
 {
     for (; n->loop_count < count; n->loop_count++)
-        if (loop_start(&n->loops[n->loop_count]) < 0)
+        if (net_loop_start(&n->loops[n->loop_count]) < 0)
             return -1;
     return 0;
 }
@@ -67,8 +67,8 @@ void net_destroy(struct net *n)
     if (!n)
         return;
     for (int i = 0; i < n->loop_count; i++)
-        loop_stop(&n->loops[i]);
+        net_loop_stop(&n->loops[i]);
     for (int i = 0; i < n->loop_count; i++)
-        loop_join(&n->loops[i]);
+        net_loop_join(&n->loops[i]);
     net_unref(n);
 }

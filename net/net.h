@@ -90,7 +90,7 @@ struct net_response {
  * @return 0, or -1 with APP_UPSTREAM_UNREACHABLE (refused, reset, DNS, TLS not verified), APP_UPSTREAM_TIMEOUT,
  *         APP_UPSTREAM_BROKEN (not HTTP, cut short, over a byte limit, redirect is NOT an error: it is returned as status),
  *         APP_CANCELLED, APP_OVERLOADED.
- * Threads: any but a loop thread. Blocks until the answer or the deadline.
+ * Threads: any but a loop thread; the caller holds a reference to @p p. Blocks until the answer or the deadline.
  */
 int net_call(struct net_pool *p, const struct net_request *req, struct net_response *ret, struct app_error *err)
     __attribute__((warn_unused_result));

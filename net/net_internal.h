@@ -3,8 +3,8 @@
  * What the sources of net/ share with each other. Not for other folders.
  *
  * Who owns what: the caller of net_call() owns its struct transfer, lends it to one loop thread
- * between loop_submit() and the post of transfer.done, and touches only the atomics in between. A
- * pool has one lane for each loop thread: a curl multi handle of its own, so that a connection
+ * between net_loop_submit() and the post of transfer.done, and touches only the atomics in between.
+ * A pool has one lane for each loop thread: a curl multi handle of its own, so that a connection
  * never leaves the pool. Everything that acts on a multi handle runs on its loop thread.
  */
 #ifndef CP_NET_INTERNAL_H
@@ -154,7 +154,7 @@ struct transfer {
     struct link cancel_link;
     _Atomic(struct lane *) lane; /* NULL before it is submitted */
     atomic_bool is_cancelled;
-    /* The loop thread's own from loop_submit() until done: */
+    /* The loop thread's own from net_loop_submit() until done: */
     struct link link;
     int64_t deadline_us, first_byte_due_us; /* the latter INT64_MAX while it does not run */
     size_t header_bytes;
@@ -167,23 +167,23 @@ struct transfer {
 /* loop.c */
 
 /** Prepare @p l and start its thread. @return 0, or -1 with everything released. */
-int loop_start(struct loop *l);
+int net_loop_start(struct loop *l);
 /** Ask the thread to cancel what runs and to end. */
-void loop_stop(struct loop *l);
-/** Join the thread; the memory of @p l stays valid for late loop_close_lane() calls. */
-void loop_join(struct loop *l);
-/** Release what loop_start() made. */
-void loop_finish(struct loop *l);
+void net_loop_stop(struct loop *l);
+/** Join the thread; the memory of @p l stays valid for late net_loop_close_lane() calls. */
+void net_loop_join(struct loop *l);
+/** Release what net_loop_start() made. */
+void net_loop_finish(struct loop *l);
 /** Lend @p t to the thread of @p lane, which posts t->done in the end. @return false when the loop
  * has ended. */
-bool loop_submit(struct lane *lane, struct transfer *t);
-/** Close the connections of @p lane and call pool_lane_closed(), on the loop thread or, when it has
- * ended, here. */
-void loop_close_lane(struct lane *lane);
+bool net_loop_submit(struct lane *lane, struct transfer *t);
+/** Close the connections of @p lane and call net_pool_lane_closed(), on the loop thread or, when it
+ * has ended, here. */
+void net_loop_close_lane(struct lane *lane);
 /** Look for cancelled transfers. Never blocks. */
-void loop_wake_for_cancel(struct loop *l);
+void net_loop_wake_for_cancel(struct loop *l);
 /** The first byte of @p t must come by @p due_us. Loop thread only. */
-void loop_set_first_byte_due(struct transfer *t, int64_t due_us);
+void net_loop_set_first_byte_due(struct transfer *t, int64_t due_us);
 
 /* net.c */
 
@@ -194,49 +194,49 @@ void net_unref(struct net *n);
 
 /** As net_pool_create(); @p is_reader: a pool of TRUST_READ. */
 struct net_pool *net_pool_open(struct net *n, const struct net_pool_config *config, bool is_reader,
-                             struct app_error *err);
+                               struct app_error *err);
 /** One lane has no connection left; the last one frees the pool. */
-void pool_lane_closed(struct net_pool *p);
+void net_pool_lane_closed(struct net_pool *p);
 /** Wait at most 1 s for a place in flight. @return 0, or -1 with APP_OVERLOADED or APP_CANCELLED.
  */
-int pool_take_slot(struct net_pool *p, struct transfer *t, struct app_error *err);
-void pool_return_slot(struct net_pool *p);
+int net_pool_take_slot(struct net_pool *p, struct transfer *t, struct app_error *err);
+void net_pool_return_slot(struct net_pool *p);
 /** Wake those who wait for a place, because one of them was cancelled. */
-void pool_wake_waiters(struct net_pool *p);
+void net_pool_wake_waiters(struct net_pool *p);
 /** @return an easy handle with the pool's options set, or NULL. */
-CURL *pool_take_easy(struct net_pool *p);
-void pool_return_easy(struct net_pool *p, CURL *easy);
+CURL *net_pool_take_easy(struct net_pool *p);
+void net_pool_return_easy(struct net_pool *p, CURL *easy);
 /** @return the lane with the least to do, the home lane first. */
-struct lane *pool_pick_lane(struct net_pool *p);
+struct lane *net_pool_pick_lane(struct net_pool *p);
 
 /* request.c */
 
 /** Check @p t->req and build its header lines. @return 0, or -1 with APP_INTERNAL. */
-int request_prepare(struct transfer *t, struct app_error *err);
+int net_request_prepare(struct transfer *t, struct app_error *err);
 /** Put the request's own options on t->easy. @return 0 or -1. */
-int request_apply(struct transfer *t);
-/** Wipe and free what request_prepare() made. */
-void request_finish(struct transfer *t);
+int net_request_apply(struct transfer *t);
+/** Wipe and free what net_request_prepare() made. */
+void net_request_finish(struct transfer *t);
 /** @return whether @p s may stand in a header value: no control character but tab. */
-bool request_is_header_value(const char *s);
+bool net_request_is_header_value(const char *s);
 
 /* tls.c */
 
 /** @return a store that trusts exactly the certificates in @p pem, or NULL with APP_BAD_REQUEST or
  * APP_INTERNAL. */
-X509_STORE *tls_store_from_pem(const char *pem, struct app_error *err);
+X509_STORE *net_tls_store_from_pem(const char *pem, struct app_error *err);
 /** @return a reference to the system's trust store, or NULL with APP_INTERNAL. */
-X509_STORE *tls_store_of_system(struct net *n, struct app_error *err);
+X509_STORE *net_tls_store_of_system(struct net *n, struct app_error *err);
 /** CURLOPT_SSL_CTX_FUNCTION: make @p ssl_ctx verify as the pool (@p pool) says. */
-CURLcode tls_prepare_context(CURL *easy, void *ssl_ctx, void *pool);
+CURLcode net_tls_prepare_context(CURL *easy, void *ssl_ctx, void *pool);
 
 /* transfer.c */
 
 /** Set the options that are the same for all requests of @p p. @return 0 or -1. */
-int transfer_set_pool_options(CURL *easy, struct net_pool *p);
+int net_transfer_set_pool_options(CURL *easy, struct net_pool *p);
 
 /* cancel.c */
 
-void cancel_attach(struct net_cancel *c, struct transfer *t);
-void cancel_detach(struct net_cancel *c, struct transfer *t);
+void net_cancel_attach(struct net_cancel *c, struct transfer *t);
+void net_cancel_detach(struct net_cancel *c, struct transfer *t);
 #endif

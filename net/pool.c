@@ -114,7 +114,8 @@ static int set_trust(struct net_pool *p, const struct net_pool_config *c, struct
                             p->name);
         return 0;
     }
-    p->store = c->ca_pem ? tls_store_from_pem(c->ca_pem, err) : tls_store_of_system(p->net, err);
+    p->store =
+        c->ca_pem ? net_tls_store_from_pem(c->ca_pem, err) : net_tls_store_of_system(p->net, err);
     return p->store ? 0 : -1;
 }
 
@@ -131,7 +132,7 @@ static int set_bearer(struct net_pool *p, const char *bearer, struct app_error *
 {
     size_t len = strlen(bearer);
 
-    if (len == 0 || len > CREDENTIAL_MAX_BYTES || !request_is_header_value(bearer) ||
+    if (len == 0 || len > CREDENTIAL_MAX_BYTES || !net_request_is_header_value(bearer) ||
         strpbrk(bearer, " \t"))
         return app_fail(err, APP_BAD_REQUEST, "net: %s: the bearer token has odd characters",
                         p->name);
@@ -151,8 +152,9 @@ static int set_basic(struct net_pool *p, const char *user, const char *password,
     size_t len = user_len + 1 + password_len;
     char *pair;
 
-    if (strchr(user, ':') || !request_is_header_value(user) || !request_is_header_value(password) ||
-        user_len > CREDENTIAL_MAX_BYTES || password_len > CREDENTIAL_MAX_BYTES)
+    if (strchr(user, ':') || !net_request_is_header_value(user) ||
+        !net_request_is_header_value(password) || user_len > CREDENTIAL_MAX_BYTES ||
+        password_len > CREDENTIAL_MAX_BYTES)
         return app_fail(err, APP_BAD_REQUEST, "net: %s: user or password has odd characters",
                         p->name);
     pair = malloc(len + 1);
@@ -199,7 +201,7 @@ static void pool_free(struct net_pool *p)
     net_unref(n);
 }
 
-void pool_lane_closed(struct net_pool *p)
+void net_pool_lane_closed(struct net_pool *p)
 {
     if (atomic_fetch_sub(&p->open_lanes, 1) == 1)
         pool_free(p);
@@ -273,7 +275,7 @@ static struct net_pool *pool_alloc(struct net *n, const char *name)
 }
 
 struct net_pool *net_pool_open(struct net *n, const struct net_pool_config *config, bool is_reader,
-                             struct app_error *err)
+                               struct app_error *err)
 {
     struct net_pool *p = pool_alloc(n, config->name);
 
@@ -315,12 +317,12 @@ void net_pool_unref(struct net_pool *p)
         return;
     count = p->net->loop_count; /* *p may be gone after the last lane */
     for (int i = 0; i < count; i++)
-        loop_close_lane(&p->lanes[i]);
+        net_loop_close_lane(&p->lanes[i]);
 }
 
 /* ---- places in flight, easy handles, lanes ---- */
 
-int pool_take_slot(struct net_pool *p, struct transfer *t, struct app_error *err)
+int net_pool_take_slot(struct net_pool *p, struct transfer *t, struct app_error *err)
 {
     int64_t now_us = clock_mono_us();
     int64_t end_us =
@@ -344,7 +346,7 @@ int pool_take_slot(struct net_pool *p, struct transfer *t, struct app_error *err
                     p->max_in_flight);
 }
 
-void pool_return_slot(struct net_pool *p)
+void net_pool_return_slot(struct net_pool *p)
 {
     pthread_mutex_lock(&p->mutex);
     p->in_flight--;
@@ -352,14 +354,14 @@ void pool_return_slot(struct net_pool *p)
     pthread_mutex_unlock(&p->mutex);
 }
 
-void pool_wake_waiters(struct net_pool *p)
+void net_pool_wake_waiters(struct net_pool *p)
 {
     pthread_mutex_lock(&p->mutex);
     pthread_cond_broadcast(&p->slot_free);
     pthread_mutex_unlock(&p->mutex);
 }
 
-CURL *pool_take_easy(struct net_pool *p)
+CURL *net_pool_take_easy(struct net_pool *p)
 {
     CURL *easy = NULL;
 
@@ -370,14 +372,14 @@ CURL *pool_take_easy(struct net_pool *p)
     if (easy)
         return easy;
     easy = curl_easy_init();
-    if (easy && transfer_set_pool_options(easy, p) < 0) {
+    if (easy && net_transfer_set_pool_options(easy, p) < 0) {
         curl_easy_cleanup(easy);
         return NULL;
     }
     return easy;
 }
 
-void pool_return_easy(struct net_pool *p, CURL *easy)
+void net_pool_return_easy(struct net_pool *p, CURL *easy)
 {
     bool is_kept;
 
@@ -390,7 +392,7 @@ void pool_return_easy(struct net_pool *p, CURL *easy)
         curl_easy_cleanup(easy);
 }
 
-struct lane *pool_pick_lane(struct net_pool *p)
+struct lane *net_pool_pick_lane(struct net_pool *p)
 {
     struct lane *best = &p->lanes[p->home];
 

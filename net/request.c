@@ -39,7 +39,7 @@ static const struct method *find_method(const char *name)
     return NULL;
 }
 
-bool request_is_header_value(const char *s)
+bool net_request_is_header_value(const char *s)
 {
     for (; *s; s++) {
         unsigned char c = (unsigned char)*s;
@@ -105,11 +105,11 @@ static int check_headers(const struct transfer *t, struct app_error *err)
 
         if (!h->name || !h->value || !is_header_name(h->name) || is_reserved(t->pool, h->name))
             return app_fail(err, APP_INTERNAL, "net: header %zu has a name that is not allowed", i);
-        if (!request_is_header_value(h->value))
+        if (!net_request_is_header_value(h->value))
             return app_fail(err, APP_INTERNAL, "net: control character in header %s", h->name);
     }
-    if ((req->accept && !request_is_header_value(req->accept)) ||
-        (req->content_type && !request_is_header_value(req->content_type)))
+    if ((req->accept && !net_request_is_header_value(req->accept)) ||
+        (req->content_type && !net_request_is_header_value(req->content_type)))
         return app_fail(err, APP_INTERNAL, "net: control character in a media type");
     return 0;
 }
@@ -201,7 +201,7 @@ static int build_headers(struct transfer *t, struct app_error *err)
     return 0;
 }
 
-int request_prepare(struct transfer *t, struct app_error *err)
+int net_request_prepare(struct transfer *t, struct app_error *err)
 {
     const struct net_request *req = t->req;
     const struct method *m = find_method(req->method);
@@ -241,7 +241,7 @@ static bool apply_method(CURL *e, const struct net_request *req)
     return is_good && curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, m->name) == CURLE_OK;
 }
 
-int request_apply(struct transfer *t)
+int net_request_apply(struct transfer *t)
 {
     CURL *e = t->easy;
     const struct net_request *req = t->req;
@@ -256,7 +256,7 @@ int request_apply(struct transfer *t)
     return 0;
 }
 
-void request_finish(struct transfer *t)
+void net_request_finish(struct transfer *t)
 {
     if (t->header_text)
         OPENSSL_cleanse(t->header_text, t->header_text_len);

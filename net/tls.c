@@ -36,7 +36,7 @@ static int add_certificates(X509_STORE *store, BIO *in)
     return is_good ? count : -1;
 }
 
-X509_STORE *tls_store_from_pem(const char *pem, struct app_error *err)
+X509_STORE *net_tls_store_from_pem(const char *pem, struct app_error *err)
 {
     size_t len = strlen(pem);
     X509_STORE *store = X509_STORE_new();
@@ -55,7 +55,7 @@ X509_STORE *tls_store_from_pem(const char *pem, struct app_error *err)
     return store;
 }
 
-X509_STORE *tls_store_of_system(struct net *n, struct app_error *err)
+X509_STORE *net_tls_store_of_system(struct net *n, struct app_error *err)
 {
     X509_STORE *store;
 
@@ -110,7 +110,7 @@ static int write_down_leaf(X509_STORE_CTX *ctx, void *arg)
     return p->has_pin;
 }
 
-CURLcode tls_prepare_context(CURL *easy, void *ssl_ctx, void *pool)
+CURLcode net_tls_prepare_context(CURL *easy, void *ssl_ctx, void *pool)
 {
     SSL_CTX *ctx = ssl_ctx;
     struct net_pool *p = pool;

@@ -76,8 +76,8 @@ static int on_request_leaves(void *transfer, char *ip, char *local_ip, int port,
     struct transfer *t = transfer;
 
     (void)ip, (void)local_ip, (void)port, (void)local_port;
-    loop_set_first_byte_due(t,
-                            clock_mono_us() + (int64_t)t->pool->first_byte_timeout_ms * US_PER_MS);
+    net_loop_set_first_byte_due(t, clock_mono_us() +
+                                       (int64_t)t->pool->first_byte_timeout_ms * US_PER_MS);
     return CURL_PREREQFUNC_OK;
 }
 
@@ -245,11 +245,11 @@ static bool set_tls(CURL *e, struct net_pool *p)
         return false;
     if (p->trust == TRUST_NONE)
         return true;
-    return curl_easy_setopt(e, CURLOPT_SSL_CTX_FUNCTION, tls_prepare_context) == CURLE_OK &&
+    return curl_easy_setopt(e, CURLOPT_SSL_CTX_FUNCTION, net_tls_prepare_context) == CURLE_OK &&
            curl_easy_setopt(e, CURLOPT_SSL_CTX_DATA, p) == CURLE_OK;
 }
 
-int transfer_set_pool_options(CURL *e, struct net_pool *p)
+int net_transfer_set_pool_options(CURL *e, struct net_pool *p)
 {
     if (set_fixed_options(e) < 0 || !set_text_options(e, p) || !set_callbacks(e, p) ||
         !set_tls(e, p) ||
@@ -271,7 +271,7 @@ static int set_transfer_options(struct transfer *t)
         return -1;
     if (!t->req)
         return curl_easy_setopt(e, CURLOPT_CONNECT_ONLY, 1L) == CURLE_OK ? 0 : -1;
-    return request_apply(t);
+    return net_request_apply(t);
 }
 
 /* Nothing of this request stays in a kept handle. */
@@ -351,11 +351,11 @@ static void wait_done(struct transfer *t)
 /* Lend the transfer to a loop and wait until it comes back. */
 static void run_on_loop(struct transfer *t)
 {
-    struct lane *lane = pool_pick_lane(t->pool);
+    struct lane *lane = net_pool_pick_lane(t->pool);
 
     counter_add(CTR_UPSTREAM_CALLS, 1);
     atomic_store(&t->lane, lane);
-    if (loop_submit(lane, t))
+    if (net_loop_submit(lane, t))
         wait_done(t);
     else
         t->verdict = VERDICT_CANCELLED;
@@ -379,7 +379,7 @@ static int call_with_slot(struct transfer *t, struct app_error *err)
 {
     int rc;
 
-    t->easy = pool_take_easy(t->pool);
+    t->easy = net_pool_take_easy(t->pool);
     if (!t->easy)
         return app_fail(err, APP_INTERNAL, "net: %s: no handle", t->pool->name);
     if (set_transfer_options(t) < 0) {
@@ -389,7 +389,7 @@ static int call_with_slot(struct transfer *t, struct app_error *err)
     run_on_loop(t);
     rc = finish_call(t, err);
     clear_transfer_options(t->easy);
-    pool_return_easy(t->pool, t->easy);
+    net_pool_return_easy(t->pool, t->easy);
     return rc;
 }
 
@@ -400,10 +400,10 @@ static int call_prepared(struct transfer *t, struct app_error *err)
     if (clock_mono_us() >= t->deadline_us)
         return app_fail(err, APP_UPSTREAM_TIMEOUT, "net: %s: deadline before it began",
                         t->pool->name);
-    if (pool_take_slot(t->pool, t, err) < 0)
+    if (net_pool_take_slot(t->pool, t, err) < 0)
         return -1;
     rc = call_with_slot(t, err);
-    pool_return_slot(t->pool);
+    net_pool_return_slot(t->pool);
     return rc;
 }
 
@@ -418,11 +418,11 @@ static int call(struct transfer *t, struct net_cancel *cancel, struct app_error 
     if (sem_init(&t->done, 0, 0) < 0)
         return app_fail(err, APP_INTERNAL, "net: semaphore");
     net_pool_ref(t->pool);
-    cancel_attach(cancel, t);
-    if (!t->req || request_prepare(t, err) == 0)
+    net_cancel_attach(cancel, t);
+    if (!t->req || net_request_prepare(t, err) == 0)
         rc = call_prepared(t, err);
-    cancel_detach(cancel, t);
-    request_finish(t);
+    net_cancel_detach(cancel, t);
+    net_request_finish(t);
     net_pool_unref(t->pool);
     sem_destroy(&t->done);
     return rc;

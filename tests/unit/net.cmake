@@ -5,3 +5,4 @@ foreach(what call limits tls resolve)
     USES net base
     LINKS PkgConfig::OPENSSL_SSL PkgConfig::OPENSSL)
 endforeach()
+target_link_options(test_net_call PRIVATE -Wl,--wrap=OPENSSL_cleanse)

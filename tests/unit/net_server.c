@@ -4,7 +4,7 @@
 #include "codec.h"
 
 #include <arpa/inet.h>
-#include <assert.h>
+#include <netinet/tcp.h>
 #include <openssl/pem.h>
 #include <openssl/rand.h>
 #include <openssl/x509v3.h>
@@ -548,11 +548,12 @@ static void *accept_peers(void *arg)
     struct test_server *s = arg;
 
     for (;;) {
-        int fd = accept(s->fd, NULL, NULL);
+        int fd = accept(s->fd, NULL, NULL), on = 1;
         struct peer *p;
 
         if (fd < 0)
             return NULL;
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
         p = calloc(1, sizeof *p);
         must(p != NULL);
         p->server = s;
@@ -677,12 +678,22 @@ int server_active(struct test_server *s)
     return atomic_load(&s->active);
 }
 
-bool server_wait_active(struct test_server *s, int count)
+static bool wait_count(atomic_int *counter, int count)
 {
     for (int i = 0; i < 1000; i++) {
-        if (server_active(s) == count)
+        if (atomic_load(counter) == count)
             return true;
         pause_ms(5);
     }
     return false;
+}
+
+bool server_wait_active(struct test_server *s, int count)
+{
+    return wait_count(&s->active, count);
+}
+
+bool server_wait_requests(struct test_server *s, int count)
+{
+    return wait_count(&s->requests, count);
 }

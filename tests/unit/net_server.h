@@ -49,4 +49,6 @@ int server_mixed_connections(struct test_server *s);
 int server_active(struct test_server *s);
 /** Wait until server_active() is @p count. @return false after 5 s. */
 bool server_wait_active(struct test_server *s, int count);
+/** Wait until server_requests() is @p count. @return false after 5 s. */
+bool server_wait_requests(struct test_server *s, int count);
 #endif

@@ -7,8 +7,11 @@
 #include "net_server.h"
 
 #include <arpa/inet.h>
+#include <openssl/crypto.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
@@ -215,6 +218,22 @@ static void post_never_rides_on_a_kept_connection(void **state)
     assert_int_equal(server_connections(f->server), 3);
 }
 
+static void old_connections_are_not_reused(void **state)
+{
+    struct fixture *f = *state;
+    struct net_pool_config config = {.name = "age",
+                                     .base_url = server_url(f->server),
+                                     .allow_loopback_http = true,
+                                     .connection_max_age_s = 1};
+    struct net_pool *p = client_pool_of(f->net, &config);
+
+    client_expect(p, "/ok", APP_OK);
+    poll(NULL, 0, 2100); /* curl counts whole seconds */
+    client_expect(p, "/ok", APP_OK);
+    assert_int_equal(server_connections(f->server), 2);
+    net_pool_unref(p);
+}
+
 static void pools_never_share_a_connection(void **state)
 {
     struct fixture *f = *state;
@@ -345,6 +364,41 @@ static void credentials_are_sent_as_configured(void **state)
                 (const char *[]){NULL});
     net_pool_unref(p1);
     net_pool_unref(p2);
+}
+
+static atomic_int wiped_bearers, wiped_headers;
+
+void __real_OPENSSL_cleanse(void *bytes, size_t len);
+void __wrap_OPENSSL_cleanse(void *bytes, size_t len);
+
+void __wrap_OPENSSL_cleanse(void *bytes, size_t len)
+{
+    if (memmem(bytes, len, "Bearer wipe-me", 14))
+        atomic_fetch_add(&wiped_bearers, 1);
+    if (memmem(bytes, len, "X-Vault-Token: wipe-me", 22))
+        atomic_fetch_add(&wiped_headers, 1);
+    __real_OPENSSL_cleanse(bytes, len);
+}
+
+static void secrets_are_wiped(void **state)
+{
+    struct fixture *f = *state;
+    struct net_header header = {"X-Vault-Token", "wipe-me"};
+    struct net_request req = {
+        .method = "GET", .path = "/ok", .headers = &header, .header_count = 1};
+    struct net_pool_config config = {.name = "wipe",
+                                     .base_url = server_url(f->server),
+                                     .allow_loopback_http = true,
+                                     .bearer = "wipe-me"};
+    struct net_pool *p = client_pool_of(f->net, &config);
+
+    client_expect_request(p, &req, APP_OK);
+    assert_int_equal(atomic_load(&wiped_headers), 1);
+    assert_int_equal(atomic_load(&wiped_bearers), 0);
+    net_pool_unref(p); /* the loop threads let go of it */
+    for (int i = 0; i < 400 && atomic_load(&wiped_bearers) == 0; i++)
+        poll(NULL, 0, 5);
+    assert_int_equal(atomic_load(&wiped_bearers), 1);
 }
 
 static void bad_headers_never_leave(void **state)
@@ -563,10 +617,12 @@ int main(void)
         T(get_survives_a_kept_connection_that_was_closed),
         T(get_reuses_its_connection),
         T(post_never_rides_on_a_kept_connection),
+        T(old_connections_are_not_reused),
         T(pools_never_share_a_connection),
         T(request_is_written_as_asked),
         T(large_body_arrives_whole),
         T(credentials_are_sent_as_configured),
+        T(secrets_are_wiped),
         T(bad_headers_never_leave),
         T(bad_requests_never_leave),
         T(pool_with_a_credential_takes_no_second_one),

@@ -353,7 +353,7 @@ static void released_pool_closes_its_connections(void **state)
 
     client_expect(p, "/ok", APP_OK);
     client_call_start(&c);
-    assert_true(server_wait_active(f->server, 1));
+    assert_true(server_wait_requests(f->server, 2));
     net_pool_unref(p); /* the running call holds a reference of its own */
     client_call_join(&c);
     assert_int_equal(c.rc, 0);

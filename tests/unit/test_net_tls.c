@@ -342,6 +342,25 @@ static void fifty_calls_over_tls(void **state)
     identity_free(&leaf);
 }
 
+/* Let OpenSSL itself allow old TLS, so that it is net/ that refuses it. Before OpenSSL starts. */
+static void allow_old_tls_in_openssl(void)
+{
+    static const char config[] = "openssl_conf = top\n[top]\nssl_conf = ssl\n"
+                                 "[ssl]\nsystem_default = defaults\n"
+                                 "[defaults]\nMinProtocol = TLSv1\n"
+                                 "CipherString = DEFAULT:@SECLEVEL=0\n";
+    static char path[] = "/tmp/net-openssl-XXXXXX";
+    FILE *file = fdopen(mkstemp(path), "w");
+
+    if (!file || fputs(config, file) < 0 || fclose(file) != 0)
+        abort();
+    setenv("OPENSSL_CONF", path, 1);
+    if (OPENSSL_init_ssl(0, NULL) != 1)
+        abort();
+    unsetenv("OPENSSL_CONF");
+    remove(path);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -361,5 +380,6 @@ int main(void)
         T(fifty_calls_over_tls),
     };
 
+    allow_old_tls_in_openssl();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
