@@ -230,14 +230,13 @@ struct db *db_open(struct db_pool *pool, const struct db_timeouts *t, struct app
 
 int db_pool_ping(struct db_pool *pool, struct app_error *err)
 {
-    struct arena *a AUTO(arena_destroy_p) = arena_create(4 * KIB);
-    static const struct sql_field field = {0, FIELD_INT};
-    static const struct sql_shape shape = {sizeof(int64_t), &field, 1};
-    struct sql_rows rows = {NULL, 0};
+    struct db *db AUTO(db_release_p) = db_acquire(pool, err);
 
-    if (!a)
-        return app_fail(err, APP_INTERNAL, "out of memory");
-    return sql_pool_select(pool, SQL_CALL0(SQL_PING), &shape, a, &rows, err);
+    if (!db)
+        return -1;
+    if (mysql_ping(db->mysql))
+        return sql_fail(db, mysql_errno(db->mysql), mysql_error(db->mysql), err);
+    return 0;
 }
 
 void db_pool_stats(struct db_pool *pool, struct db_pool_stats *ret)

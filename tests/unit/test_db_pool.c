@@ -460,9 +460,15 @@ static void statements_are_counted(void **state)
 {
     const struct rig_schema *s = *state;
     uint64_t before = counter_get(CTR_SQL_STATEMENTS);
+    struct db *db;
 
-    assert_int_equal(db_pool_ping(s->pool, NULL), 0);
+    assert_int_equal(db_pool_ping(s->pool, NULL), 0); /* asked twice a second: no statement */
+    assert_int_equal(counter_get(CTR_SQL_STATEMENTS), before);
+    db = db_acquire(s->pool, NULL);
+    assert_int_equal(sql_execute(db, SQL_CALL0(SQL_BEGIN), NULL, NULL), 0);
     assert_int_equal(counter_get(CTR_SQL_STATEMENTS), before + 1);
+    assert_int_equal(sql_execute(db, SQL_CALL0(SQL_ROLLBACK), NULL, NULL), 0);
+    db_release(db);
 }
 
 static void released_transaction_is_not_reused(void **state)
