@@ -251,6 +251,35 @@ static void a_filter_counts_before_paging(void **state)
     list_run_destroy(r);
 }
 
+static bool same_names(void *ctx, struct text namespace_name, struct text name)
+{
+    return namespace_name.len == 400 && name.len == 9000 && namespace_name.p[399] == 'A' &&
+           name.p[0] == 'B' && ++*(int *)ctx;
+}
+
+/* Decoding the name must not move the decoded namespace. */
+static void long_escaped_names_stay_whole(void **state)
+{
+    struct list_query q = {.limit = 5};
+    struct list_run *r = list_run_create(kube_kind_find("pods"), &q, NULL);
+    struct buf in AUTO(buf_finish_p) = BUF_INIT(MIB), got AUTO(buf_finish_p) = BUF_INIT(MIB);
+    int seen = 0;
+
+    (void)state;
+    buf_append_str(&in, "{\"items\":[{\"metadata\":{\"namespace\":\"");
+    for (int i = 0; i < 400; i++)
+        buf_append_str(&in, "\\u0041");
+    buf_append_str(&in, "\",\"name\":\"");
+    for (int i = 0; i < 9000; i++)
+        buf_append_str(&in, "\\u0042");
+    buf_append_str(&in, "\"}}]}");
+    list_run_set_filter(r, same_names, &seen);
+    assert_int_equal(list_run_feed(r, in.data, in.len), 0);
+    assert_int_equal(list_run_finish(r, &got, NULL), 0);
+    assert_int_equal(seen, 1);
+    list_run_destroy(r);
+}
+
 /* ---- selection against the reference's full sort ---- */
 
 static void put_random_items(struct buf *in, unsigned count)
@@ -389,10 +418,11 @@ static void usage_matches_namespace_and_name(void **state)
 {
     static const char pods[] = "{\"items\":[{\"metadata\":{\"name\":\"web\",\"namespace\":\"a\"}},"
                                "{\"metadata\":{\"name\":\"web\",\"namespace\":\"b\"}},"
-                               "{\"metadata\":{\"name\":\"b/web\",\"namespace\":\"\"}}]}";
+                               "{\"metadata\":{\"name\":\"b/web\",\"namespace\":\"a\"}}]}";
     static const char metrics[] =
         "{\"items\":[{\"metadata\":{\"name\":\"web\",\"namespace\":\"b\"},\"containers\":["
         "{\"usage\":{\"cpu\":\"7m\",\"memory\":\"5Mi\"}}]},"
+        "{\"metadata\":{\"name\":\"web\",\"namespace\":\"a-b\"},\"containers\":[]},"
         "{\"metadata\":{\"name\":\"web\",\"namespace\":\"a\"},\"containers\":[]}]}";
     struct engine_case c = {
         kube_kind_find("pods"), "list", {.order_by = {"namespace", 9}}, TEXT(pods),
@@ -405,7 +435,7 @@ static void usage_matches_namespace_and_name(void **state)
     doc = json_loadb(got.data, got.len, 0, NULL);
     items = json_object_get(doc, "items");
     for (size_t i = 0; i < 3; i++) {
-        static const char *const cpu[] = {"7m", "0m", "-"}, *const memory[] = {"5Mi", "0Mi", "-"};
+        static const char *const cpu[] = {"7m", "-", "0m"}, *const memory[] = {"5Mi", "-", "0Mi"};
         json_t *row = json_array_get(items, i);
 
         assert_string_equal(
@@ -450,6 +480,7 @@ int main(void)
         cmocka_unit_test(a_nul_in_an_annotation_breaks_nothing),
         cmocka_unit_test(ties_ascend_by_the_joined_path_in_both_directions),
         cmocka_unit_test(a_filter_counts_before_paging),
+        cmocka_unit_test(long_escaped_names_stay_whole),
         cmocka_unit_test(heap_equals_full_sort),
         cmocka_unit_test(one_item_keeps_at_most_its_share),
         cmocka_unit_test(a_list_in_a_row_is_bounded),
