@@ -63,7 +63,6 @@ struct watch {
     int linger_count;
     _Atomic bool stop_accepting, accepting_stopped, stop;
     _Atomic int64_t beat_us; /* last tick; /livez looks at it */
-    _Atomic int connections;
 };
 
 int watch_start(struct watch *w, struct server *s, struct app_error *err);
@@ -97,6 +96,7 @@ struct listener {
     size_t mount_count;
     struct conn *conns;
     _Atomic int conn_count;
+    _Atomic int handed_over; /* given to libmicrohttpd, which has not shown them yet */
     _Atomic uint64_t accepted, shed, requests, gate_refused;
 };
 

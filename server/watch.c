@@ -28,6 +28,9 @@
 #define TICK_MS 100
 #define ACCEPT_BATCH 64
 #define LINGER_US (2 * US_PER_S)
+#define HANDSHAKE_US 20000
+#define LAST_WORD_US                                                                               \
+    (200 * US_PER_MS) /* an answer has so long to arrive before more bytes are met with a reset */
 #define FRESH_US                                                                                   \
     US_PER_S /* a new connection is given so long for its first byte when the server stops */
 #define PHASE_BITS 3
@@ -111,6 +114,7 @@ static void conn_open(struct listener *l, struct MHD_Connection *mhd, void **soc
     peer = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
     if (!c || !fd) {
         free(c);
+        atomic_fetch_sub(&l->handed_over, 1);
         *socket_context = NULL; /* request_begin() ends such a connection */
         return;
     }
@@ -125,6 +129,7 @@ static void conn_open(struct listener *l, struct MHD_Connection *mhd, void **soc
     l->conns = c;
     pthread_mutex_unlock(&w->lock);
     atomic_fetch_add(&l->conn_count, 1);
+    atomic_fetch_sub(&l->handed_over, 1);
     *socket_context = c;
 }
 
@@ -215,9 +220,12 @@ static void take_connection(struct listener *l, int fd, const struct sockaddr *a
         close(fd);
         return;
     }
+    atomic_fetch_add(&l->handed_over, 1);
     /* Closes the socket when it fails (also: over the limit of one address). */
-    if (MHD_add_connection(l->daemon, fd, a, len) != MHD_YES)
+    if (MHD_add_connection(l->daemon, fd, a, len) != MHD_YES) {
+        atomic_fetch_sub(&l->handed_over, 1);
         atomic_fetch_add_explicit(&l->shed, 1, memory_order_relaxed);
+    }
 }
 
 /* @return how many were taken. */
@@ -240,27 +248,47 @@ static int accept_some(struct listener *l)
     return n;
 }
 
-/* A socket closed with connections in its queue resets them. So: let no more in (a filter that
- * drops every packet; a client tries again a second later and is refused then), take all that have
- * come, then close. */
+/* A socket closed with connections in its queue resets them. So: let no new ones in (a filter that
+ * drops what only asks for a connection; the client asks again a second later and is refused then),
+ * take all that have come, then close. */
 static void drop_new_connections(int fd)
 {
-    struct sock_filter drop_all = BPF_STMT(BPF_RET | BPF_K, 0);
-    struct sock_fprog program = {.len = 1, .filter = &drop_all};
+    struct sock_filter drop_syn[] = {
+        BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 13), /* the flags of the TCP header */
+        BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 0x12),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0x02, 0, 1), /* SYN without ACK */
+        BPF_STMT(BPF_RET | BPF_K, 0),
+        BPF_STMT(BPF_RET | BPF_K, 0xffffffff),
+    };
+    struct sock_fprog program = {.len = ARRAY_LEN(drop_syn), .filter = drop_syn};
 
     (void)setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
+}
+
+static void take_all(struct watch *w)
+{
+    for (int i = 0; i < LISTEN_COUNT; i++) {
+        struct listener *l = &w->server->listeners[i];
+
+        while (i != LISTEN_MANAGEMENT && l->fd >= 0 && accept_some(l) > 0)
+            ;
+    }
 }
 
 static void close_listening(struct watch *w)
 {
     for (int i = 0; i < LISTEN_COUNT; i++) {
+        if (i != LISTEN_MANAGEMENT && w->server->listeners[i].fd >= 0)
+            drop_new_connections(w->server->listeners[i].fd);
+    }
+    take_all(w);
+    usleep(HANDSHAKE_US); /* the last step of a connection that had begun */
+    take_all(w);
+    for (int i = 0; i < LISTEN_COUNT; i++) {
         struct listener *l = &w->server->listeners[i];
 
         if (i == LISTEN_MANAGEMENT || l->fd < 0)
             continue;
-        drop_new_connections(l->fd);
-        while (accept_some(l) > 0)
-            ;
         epoll_ctl(w->epoll_fd, EPOLL_CTL_DEL, l->fd, NULL);
         close(l->fd);
         l->fd = -1;
@@ -276,19 +304,20 @@ static int64_t ms(int value)
 }
 
 /* End @p c if it is still in @p state; the lock is held, so the descriptor is libmicrohttpd's and
- * open. */
+ * open. With an answer, only our side is closed now: bytes that come after shutting down both are
+ * met with a reset, which may overtake it. */
 static void end_connection(struct conn *c, uint64_t state, const char *why)
 {
     struct buf b AUTO(buf_finish_p) = BUF_INIT(4096);
 
-    if (!atomic_compare_exchange_strong(&c->state, &state, pack(begin_of(state), CONN_ENDED)))
+    if (!atomic_compare_exchange_strong(&c->state, &state, pack(clock_mono_us(), CONN_ENDED)))
         return;
+    counter_add(CTR_DEADLINE_CLOSED, 1);
     if (why) {
         answer_bare(&b, 408, why);
         send_all(c->fd, &b);
     }
-    counter_add(CTR_DEADLINE_CLOSED, 1);
-    shutdown(c->fd, SHUT_RDWR); /* libmicrohttpd sees the end and closes */
+    shutdown(c->fd, why ? SHUT_WR : SHUT_RDWR);
 }
 
 /* A kept connection is idle until the first byte of its next request; only the kernel saw when that
@@ -350,6 +379,8 @@ static void watch_conn(struct conn *c, int64_t now_us, bool look_at_idle)
             end_connection(c, state, NULL);
         break;
     case CONN_ENDED:
+        if (age_us >= LAST_WORD_US)
+            shutdown(c->fd, SHUT_RDWR); /* libmicrohttpd sees the end and closes */
         break;
     }
 }
@@ -379,6 +410,7 @@ bool watch_has_pending(struct watch *w)
     for (int i = 0; i < LISTEN_COUNT && !found; i++) {
         if (i == LISTEN_MANAGEMENT)
             continue;
+        found = atomic_load(&w->server->listeners[i].handed_over) > 0;
         for (struct conn *c = w->server->listeners[i].conns; c && !found; c = c->next)
             found = is_pending(c, now_us);
     }
