@@ -29,8 +29,8 @@
 #define ACCEPT_BATCH 64
 #define LINGER_US (2 * US_PER_S)
 #define HANDSHAKE_US 20000
-#define LAST_WORD_US                                                                               \
-    (200 * US_PER_MS) /* an answer has so long to arrive before more bytes are met with a reset */
+/* An answer has so long to arrive before more bytes are met with a reset. */
+#define LAST_WORD_US (US_PER_S / 5)
 #define FRESH_US                                                                                   \
     US_PER_S /* a new connection is given so long for its first byte when the server stops */
 #define PHASE_BITS 3
