@@ -50,7 +50,8 @@ void page_rows(struct page_row *rows, size_t count, const struct list_query *que
     size_t all = keep_matching(rows, count, query->search_name);
     uint64_t first = 0, size = all;
 
-    qsort_r(rows, all, sizeof *rows, compare, &q);
+    if (all > 1) /* no rows may be no array either, which qsort_r() does not take */
+        qsort_r(rows, all, sizeof *rows, compare, &q);
     if (q.limit > 0) {
         first = q.offset > all / q.limit ? all : q.offset * q.limit;
         size = q.limit;

@@ -9,7 +9,7 @@ CP_CACHE=${CP_CACHE:-${RIG_HOME:-${HOME:-/root}/.cache/cp-portal}}
 VENV=$CP_CACHE/venv
 RESULTS=$OUT/results.tsv
 JOBS=$(nproc)
-export CP_CACHE ROOT
+export CP_CACHE ROOT RESULTS
 
 begin() {
   mkdir -p "$OUT" "$CP_CACHE"

@@ -28,7 +28,7 @@ unit_tests() {
   local junit=$OUT/$1.xml rc=0
   rm -f "$junit"
   ctest --test-dir "build/$2" -j"$JOBS" --no-tests=error --timeout 120 --output-junit "$junit" "${@:3}" || rc=$?
-  RESULTS=$RESULTS "$VENV/bin/python" tests/check/results.py "$1" "$junit"
+  "$VENV/bin/python" tests/check/results.py "$1" "$junit"
   return $rc
 }
 
@@ -36,7 +36,7 @@ stage_format() { sources '*.c' '*.h' | xargs clang-format-14 --dry-run -Werror; 
 
 stage_rules() {
   local rc=0
-  RESULTS=$RESULTS "$VENV/bin/python" tests/check/rules.py || rc=1
+  "$VENV/bin/python" tests/check/rules.py || rc=1
   if "$VENV/bin/python" tests/check/openapi.py openapi/portal.yaml; then result rules openapi pass; else result rules openapi fail; rc=1; fi
   sources check .ci/run quickstart '*.sh' | xargs shellcheck -x -S warning || { result rules shellcheck fail; rc=1; }
   return $rc
@@ -69,7 +69,7 @@ pytest_run() { # pytest_run STAGE [OPTION...]
   CP_PORTAL_BIN=${CP_PORTAL_BIN:-$ROOT/build/asan/app/cp-portal} CP_TEST_DIR=$OUT/$1.d \
     "$VENV/bin/python" -m pytest -p no:cacheprovider -q -ra --durations=10 --junitxml="$junit" -c tests/integration/pytest.ini \
     tests/integration "${@:2}" || rc=$?
-  RESULTS=$RESULTS "$VENV/bin/python" tests/check/results.py "$1" "$junit"
+  "$VENV/bin/python" tests/check/results.py "$1" "$junit"
   return $rc
 }
 
@@ -82,11 +82,11 @@ stage_bench() {
 
 stage_quickstart() {
   need_root
-  RESULTS=$RESULTS tests/check/quickstart_root.sh
+  tests/check/quickstart_root.sh
 }
 
 stage_prove() {
-  RESULTS=$RESULTS JOBS=$JOBS "$VENV/bin/python" tests/check/prove.py ${PROVE_ONLY:+"$PROVE_ONLY"}
+  JOBS=$JOBS "$VENV/bin/python" tests/check/prove.py ${PROVE_ONLY:+"$PROVE_ONLY"}
 }
 
 # ./check --only NAME where NAME is no stage

@@ -59,6 +59,9 @@ def main(build, cache):
     bad = [(name, text) for name, text, _ in done if text]
     for name, text in bad:
         print(f"== {name}\n{text}")
+    # The tail of the log is what a person sees first: one line a finding.
+    lines = {line.replace(f"{os.getcwd()}/", "") for _, text in bad for line in text.splitlines() if " error: " in line}
+    print("\n".join(sorted(lines)))
     print(f"{len(done)} files, {sum(1 for d in done if d[2])} known good, {len(bad)} with findings: {[n for n, _ in bad]}")
     return 1 if bad or not done else 0
 
