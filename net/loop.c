@@ -16,7 +16,7 @@
 
 /* A descriptor that curl wants watched. */
 struct sock {
-    struct link link; /* in loop.dead */
+    struct sock *next_dead; /* in loop.dead */
     struct lane *lane;
     int fd;
     uint32_t interest;
@@ -158,7 +158,8 @@ static void forget_sock(struct loop *l, struct sock *s)
         return;
     epoll_ctl(l->epoll_fd, EPOLL_CTL_DEL, s->fd, NULL);
     s->is_dead = true;
-    link_add_last(&l->dead, &s->link);
+    s->next_dead = l->dead;
+    l->dead = s;
 }
 
 static struct sock *new_sock(struct lane *lane, int fd)
@@ -168,7 +169,6 @@ static struct sock *new_sock(struct lane *lane, int fd)
     if (!s)
         return NULL;
     *s = (struct sock){.lane = lane, .fd = fd};
-    link_init(&s->link);
     if (curl_multi_assign(lane->multi, fd, s) == CURLM_OK)
         return s;
     free(s);
@@ -373,10 +373,12 @@ static void drain_wake(const struct loop *l)
 
 static void bury_dead(struct loop *l)
 {
-    struct link *i;
+    struct sock *s;
 
-    while ((i = link_take_first(&l->dead)) != NULL)
-        free(LINK_OWNER(i, struct sock, link));
+    while ((s = l->dead) != NULL) {
+        l->dead = s->next_dead;
+        free(s);
+    }
 }
 
 static void wait_and_act(struct loop *l)
@@ -491,7 +493,6 @@ int net_loop_start(struct loop *l)
     link_init(&l->closing);
     link_init(&l->lanes);
     link_init(&l->transfers);
-    link_init(&l->dead);
     l->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     l->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (pthread_mutex_init(&l->mutex, NULL) == 0) {

@@ -62,6 +62,8 @@ static inline struct link *link_take_first(struct link *list)
     return first;
 }
 
+struct sock;
+
 struct loop {
     pthread_t thread;
     int epoll_fd, wake_fd;
@@ -74,7 +76,7 @@ struct loop {
     /* The loop thread's own: */
     struct link lanes;     /* lane.link, lanes with a multi handle */
     struct link transfers; /* transfer.link, running */
-    struct link dead;      /* sock.link, freed at the end of a round: epoll may still name them */
+    struct sock *dead;     /* freed at the end of a round: epoll may still name them */
     int64_t timers_due_us; /* no lane's curl timer is due earlier; INT64_MAX: none */
     int64_t expiry_due_us; /* no transfer expires earlier; INT64_MAX: none */
 };
