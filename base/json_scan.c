@@ -486,27 +486,45 @@ static bool number_may_end(int state)
     return state == ST_ZERO || state == ST_INT || state == ST_FRACTION || state == ST_EXP_DIGITS;
 }
 
-/* @return the state after character @p c, or -1 when it is not part of the number */
+enum number_char { NC_ZERO, NC_DIGIT, NC_DOT, NC_EXP, NC_PLUS, NC_MINUS, NC_COUNT };
+
+/* The state after a character; 0: it is not part of the number. */
+static const uint8_t number_states[][NC_COUNT] = {
+  /* 0             1-9            .       e       +            -           */
+    {ST_ZERO,       ST_INT,        0,      0,      0,           0          }, /* ST_MINUS */
+    {0,             0,             ST_DOT, ST_EXP, 0,           0          }, /* ST_ZERO */
+    {ST_INT,        ST_INT,        ST_DOT, ST_EXP, 0,           0          }, /* ST_INT */
+    {ST_FRACTION,   ST_FRACTION,   0,      0,      0,           0          }, /* ST_DOT */
+    {ST_FRACTION,   ST_FRACTION,   0,      ST_EXP, 0,           0          }, /* ST_FRACTION */
+    {ST_EXP_DIGITS, ST_EXP_DIGITS, 0,      0,      ST_EXP_SIGN, ST_EXP_SIGN}, /* ST_EXP */
+    {ST_EXP_DIGITS, ST_EXP_DIGITS, 0,      0,      0,           0          }, /* ST_EXP_SIGN */
+    {ST_EXP_DIGITS, ST_EXP_DIGITS, 0,      0,      0,           0          }
+};                    /* ST_EXP_DIGITS */
+
+static enum number_char number_class(char c)
+{
+    switch (c) {
+    case '0':
+        return NC_ZERO;
+    case '.':
+        return NC_DOT;
+    case 'e':
+    case 'E':
+        return NC_EXP;
+    case '+':
+        return NC_PLUS;
+    case '-':
+        return NC_MINUS;
+    default:
+        return is_digit(c) ? NC_DIGIT : NC_COUNT;
+    }
+}
+
 static int number_next(int state, char c)
 {
-    switch (state) {
-    case ST_MINUS:
-        return c == '0' ? ST_ZERO : is_digit(c) ? ST_INT : -1;
-    case ST_INT:
-        if (is_digit(c))
-            return ST_INT;
-        return c == '.' ? ST_DOT : (c | 0x20) == 'e' ? ST_EXP : -1;
-    case ST_ZERO:
-        return c == '.' ? ST_DOT : (c | 0x20) == 'e' ? ST_EXP : -1;
-    case ST_DOT:
-        return is_digit(c) ? ST_FRACTION : -1;
-    case ST_FRACTION:
-        return is_digit(c) ? ST_FRACTION : (c | 0x20) == 'e' ? ST_EXP : -1;
-    case ST_EXP:
-        return c == '+' || c == '-' ? ST_EXP_SIGN : is_digit(c) ? ST_EXP_DIGITS : -1;
-    default: /* ST_EXP_SIGN, ST_EXP_DIGITS */
-        return is_digit(c) ? ST_EXP_DIGITS : -1;
-    }
+    enum number_char nc = number_class(c);
+
+    return nc == NC_COUNT ? 0 : number_states[state - ST_MINUS][nc];
 }
 
 static const char *step_number(struct json_scan *s, const char *p, const char *end)
@@ -514,7 +532,7 @@ static const char *step_number(struct json_scan *s, const char *p, const char *e
     for (; p < end; p++) {
         int next = number_next(s->state, *p);
 
-        if (next < 0)
+        if (next == 0)
             return number_may_end(s->state) ? finish_scalar(s, p) : fail(s, SCAN_MALFORMED);
         s->state = next;
     }

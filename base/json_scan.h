@@ -20,8 +20,7 @@
 #include <stdint.h>
 
 #define SCAN_DEPTH_MAX 64
-#define SCAN_EDGES_MAX 32 /* watched keys of one object */
-#define SCAN_KEY_MAX 48   /* bytes of a watched key */
+#define SCAN_KEY_MAX 48 /* bytes of a watched key */
 #define SCAN_NONE (-1)
 
 enum scan_type {
@@ -52,13 +51,13 @@ struct scan_edge {
 /** One watched place. Compiled by the caller, borrowed for the life of the scan. */
 struct scan_node {
     const struct scan_edge *edges; /* when it is an object */
-    uint8_t edge_count;
-    uint8_t keep;                 /* enum scan_keep */
-    bool first_only;              /* when it is an array: only element 0 is watched */
-    int16_t slot;                 /* where the value goes, or SCAN_NONE */
-    int16_t list;                 /* number given to the handler for each element, or SCAN_NONE */
-    int16_t slot_begin, slot_end; /* slots of one element, made absent when it begins */
-    const struct scan_node *elem; /* when it is an array; NULL: elements are not watched */
+    uint8_t edge_count;            /* at most 32: one bit each tells a key given twice */
+    uint8_t keep;                  /* enum scan_keep */
+    bool first_only;               /* when it is an array: only element 0 is watched */
+    int16_t slot;                  /* where the value goes, or SCAN_NONE */
+    int16_t list;                  /* number given to the handler for each element, or SCAN_NONE */
+    int16_t slot_begin, slot_end;  /* slots of one element, made absent when it begins */
+    const struct scan_node *elem;  /* when it is an array; NULL: elements are not watched */
 };
 
 /** One value that was seen. */

@@ -38,7 +38,7 @@
 
 #define VIEW_TABLE(var, text, table, must)                                                         \
     static struct view var = {                                                                     \
-        .name = text, .fields = table, .required = must, .plain = false, .plan = NULL}
+        .name = (text), .fields = (table), .required = (must), .plain = false, .plan = NULL}
 
 /* ---- namespaces ---- */
 

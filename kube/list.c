@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "list.h"
 
-#include "cleanup.h"
-
 #include <stdlib.h>
 #include <string.h>
 
@@ -153,7 +151,7 @@ static struct text move_text(char **at, struct text t)
 {
     struct text moved = {*at, t.len};
 
-    if (t.len)
+    if (t.p && t.len)
         memcpy(*at, t.p, t.len);
     *at += t.len;
     return moved;
@@ -304,10 +302,24 @@ static int rows_to_keep(const struct list_query *q, uint64_t *ret)
     return 0;
 }
 
+static int init_run(struct list_run *run, struct view *view, const struct list_query *query)
+{
+    run->view = view_run_create(view, VIEW_ITEMS, query->utc_offset_min, LIST_ITEM_MAX_BYTES);
+    if (!run->view)
+        return -1;
+    run->view->on_item = on_item;
+    run->view->ctx = run;
+    run->query = *query;
+    buf_init(&run->scratch, 2 * LIST_ITEM_MAX_BYTES);
+    buf_init(&run->path, 2 * LIST_ITEM_MAX_BYTES);
+    buf_init(&run->row, VIEW_ROW_MAX_BYTES);
+    return 0;
+}
+
 struct list_run *list_run_create_view(struct view *view, bool list_metadata,
                                       const struct list_query *query, struct app_error *err)
 {
-    struct list_run *run AUTO(list_run_destroy_p) = NULL;
+    struct list_run *run;
     uint64_t keep;
 
     if (rows_to_keep(query, &keep) < 0) {
@@ -315,21 +327,14 @@ struct list_run *list_run_create_view(struct view *view, bool list_metadata,
         return NULL;
     }
     run = calloc(1, sizeof(*run));
-    if (run)
-        run->view = view_run_create(view, VIEW_ITEMS, query->utc_offset_min, LIST_ITEM_MAX_BYTES);
-    if (!run || !run->view) {
+    if (!run || init_run(run, view, query) < 0) {
+        free(run);
         app_fail(err, APP_INTERNAL, "out of memory");
         return NULL;
     }
-    run->query = *query;
-    run->list_metadata = list_metadata;
     run->keep = keep;
-    run->view->on_item = on_item;
-    run->view->ctx = run;
-    buf_init(&run->scratch, 2 * LIST_ITEM_MAX_BYTES);
-    buf_init(&run->path, 2 * LIST_ITEM_MAX_BYTES);
-    buf_init(&run->row, VIEW_ROW_MAX_BYTES);
-    return STEAL(run);
+    run->list_metadata = list_metadata;
+    return run;
 }
 
 struct list_run *list_run_create(const struct kube_kind *kind, const struct list_query *query,

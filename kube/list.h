@@ -18,8 +18,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define LIST_ITEM_MAX_BYTES (256u * 1024u)        /* captured of one item */
-#define LIST_KEPT_MAX_BYTES (64u * 1024u * 1024u) /* all kept rows */
+#define LIST_ITEM_MAX_BYTES ((size_t)256 * 1024)       /* captured of one item */
+#define LIST_KEPT_MAX_BYTES ((size_t)64 * 1024 * 1024) /* all kept rows */
 
 enum list_order { LIST_BY_TIME, LIST_BY_NAME, LIST_BY_NAMESPACE };
 

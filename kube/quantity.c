@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define USAGE_ITEM_MAX_BYTES (64u * 1024u)
-#define USAGE_NAMES_MAX_BYTES (32u * 1024u * 1024u)
+#define USAGE_ITEM_MAX_BYTES ((size_t)64 * 1024)
+#define USAGE_NAMES_MAX_BYTES ((size_t)32 * 1024 * 1024)
 
 /* ---- quantities ---- */
 
@@ -89,7 +89,7 @@ int kube_quantity_parse(struct text t, double *ret)
     size_t cut = 0;
     double value, factor;
 
-    while (cut < t.len && !memchr("eEinumkKMGTP", t.p[cut], 12))
+    while (cut < t.len && (t.p[cut] == '\0' || !strchr("eEinumkKMGTP", t.p[cut])))
         cut++;
     if (parse_decimal((struct text){t.p, cut}, &value) < 0 ||
         parse_factor((struct text){t.p + cut, t.len - cut}, &factor) < 0)

@@ -2,16 +2,19 @@
 #include "view.h"
 
 #include "arena.h"
+#include "cleanup.h"
 #include "clock.h"
 
 #include <assert.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define PLANS_MAX_BYTES (4u * 1024u * 1024u)
+#define PLANS_MAX_BYTES ((size_t)4 * MIB)
 #define PLAN_EDGES_MAX 16
-#define LIST_TEXT_MAX_BYTES (64u * 1024u) /* rendered elements of one list inside a list's row */
+#define LIST_TEXT_MAX_BYTES                                                                        \
+    ((size_t)64 * KIB) /* rendered elements of one list inside a list's row */
 
 /* ---- compiling a table into a trie ---- */
 
@@ -59,7 +62,7 @@ static struct plan_node *new_node(void)
 /* The nodes are ours; scan_node names them const for the scanner. */
 static struct plan_node *own(const struct scan_node *node)
 {
-    return (struct plan_node *)(uintptr_t)node;
+    return (struct plan_node *)node;
 }
 
 static struct plan_node *child(struct plan_node *parent, const char *key, size_t len)
@@ -160,12 +163,10 @@ static void compile_list(struct view_plan *plan, struct plan_node *array, struct
 
 static const char *member_head(const char *out)
 {
-    size_t len = strlen(out);
-    char *head = plan_alloc(len + 4);
+    size_t size = strlen(out) + sizeof("\"\":");
+    char *head = plan_alloc(size);
 
-    head[0] = '"';
-    memcpy(head + 1, out, len);
-    memcpy(head + 1 + len, "\":", 3);
+    snprintf(head, size, "\"%s\":", out);
     return head;
 }
 
@@ -668,7 +669,7 @@ static int check_single(const struct view_run *run, struct app_error *err)
 int view_render_detail(const struct kube_kind *kind, struct text bytes, int utc_offset_min,
                        struct buf *ret, struct app_error *err)
 {
-    struct view_run *run __attribute__((cleanup(run_destroy_p))) =
+    struct view_run *run AUTO(run_destroy_p) =
         view_run_create(kind->detail, VIEW_SINGLE, utc_offset_min, VIEW_DETAIL_MAX_BYTES);
     size_t begin = ret->len;
 

@@ -21,8 +21,8 @@
 
 #define VIEW_SLOTS_MAX 64
 #define VIEW_LISTS_MAX 8
-#define VIEW_ROW_MAX_BYTES (512u * 1024u)
-#define VIEW_DETAIL_MAX_BYTES (8u * 1024u * 1024u)
+#define VIEW_ROW_MAX_BYTES ((size_t)512 * 1024)
+#define VIEW_DETAIL_MAX_BYTES ((size_t)8 * 1024 * 1024)
 
 enum view_conv {
     VIEW_STRING,      /* a string */
@@ -88,7 +88,7 @@ struct view {
     const struct view_field *fields;
     const char *required;   /* detail, V-REQ: first-level objects that must be there, by blanks */
     bool plain;             /* a row is the first field's value alone, without braces */
-    struct view_plan *plan; /* filled once by view_prepare() */
+    struct view_plan *plan; /* compiled at first use, for the life of the process */
 };
 
 struct kube_kind {
