@@ -244,6 +244,7 @@ static void admit(struct request *r)
         if (r->err.code == APP_OK)
             app_fail(&r->err, APP_ACCESS_DENIED, "denied");
         counter_add(CTR_ACCESS_DENIED, 1);
+        r->must_record = api->record_refusal != NULL;
     }
 }
 
@@ -402,6 +403,8 @@ static void work_on(struct request *r)
     }
     if (!r->has_failed)
         run_handler(r);
+    else if (r->must_record)
+        r->mount->api->record_refusal(&r->http, &r->err);
     pool_leave(r->server->pool, &r->job);
     if (r->has_failed && r->err.code == APP_CANCELLED && r->job.is_timed_out)
         r->err.code = APP_UPSTREAM_TIMEOUT;
@@ -487,9 +490,10 @@ static enum MHD_Result on_complete(struct request *r)
         return MHD_NO;
     if (r->body.len)
         r->http.body = (struct text){r->body.data, r->body.len};
-    if (r->gate_status || r->has_failed || r->is_empty_answer)
+    if (r->gate_status || (r->has_failed && !r->must_record) || r->is_empty_answer)
         return answer_queue(r);
-    if (r->is_auth_pending || (r->match.route && r->match.route->mode == MODE_WORKER))
+    if (r->is_auth_pending || r->must_record ||
+        (r->match.route && r->match.route->mode == MODE_WORKER))
         return to_worker(r);
     run_handler(r);
     return answer_queue(r);

@@ -53,6 +53,7 @@ struct api;
 typedef int (*authenticate_fn)(struct http_req *req, const struct principal **ret,
                                struct app_error *err);
 typedef bool (*authenticate_ready_fn)(struct http_req *req);
+typedef void (*record_refusal_fn)(struct http_req *req, const struct app_error *why);
 typedef int (*authorize_fn)(const struct http_req *req, enum route_rule rule,
                             struct app_error *err);
 
@@ -65,6 +66,8 @@ struct api {
     authenticate_ready_fn is_ready; /* true: authenticate() would not wait, so it may run inline;
                                        NULL: always false */
     authorize_fn authorize;         /* default is deny: must return 0 to let the request through */
+    record_refusal_fn record_refusal; /* records a refusal of authorize() before it is answered, on
+                                         a worker, may wait; NULL: none */
     bool is_compat; /* compat mount: always 200 + body; unknown paths authenticate first
                        (design 3.2) */
     void *app;

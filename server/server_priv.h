@@ -146,7 +146,8 @@ struct request {
     struct http_internal internal;
     struct http_res res;
     struct app_error err;
-    bool has_failed; /* err is set: the answer is its body */
+    bool has_failed;  /* err is set: the answer is its body */
+    bool must_record; /* refused by a rule: the worker records it before the answer */
     struct server *server;
     struct listener *listener;
     struct conn *conn;

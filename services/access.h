@@ -31,6 +31,12 @@ int access_try_authenticate(struct services *s, struct text authorization, struc
                             const struct principal **ret, struct app_error *err)
     __attribute__((warn_unused_result));
 
+/**
+ * Record that the caller was refused by a rule (promise P10). A failure to record is logged: the
+ * answer is a refusal either way. Blocks on the database.
+ */
+void access_record_refusal(const struct svc_call *call, const char *action, const char *target,
+                           const char *why);
 /** Read the rights of one person from the database, past the cache. On success type and grants of
  * @p p are set. */
 int access_load_rights(struct services *s, struct arena *a, struct principal *p,

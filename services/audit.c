@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "access.h"
 #include "audit_store.h"
 #include "internal.h"
 #include "log.h"
@@ -35,4 +36,16 @@ void audit_end(const struct svc_call *call, const char *action, const char *targ
     if (audit_store_append(call->services->config.db, &row, &failed) < 0)
         log_message(LOG_ERROR, "audit", "outcome of %s on %s not recorded: %s", action, target,
                     failed.detail);
+}
+
+void access_record_refusal(const struct svc_call *call, const char *action, const char *target,
+                           const char *why)
+{
+    struct audit_row row = row_of(call, action, target);
+    struct app_error failed;
+
+    row.outcome = "refused";
+    row.detail = why;
+    if (audit_store_append(call->services->config.db, &row, &failed) < 0)
+        log_message(LOG_ERROR, "audit", "refusal of %s not recorded: %s", action, failed.detail);
 }

@@ -145,8 +145,18 @@ static int write_registered(const struct cluster_row *row, const struct kube_tru
                             const struct svc_call *call, struct cluster_result *ret,
                             struct app_error *err)
 {
-    /* contract 13.3: the answer is an empty Clusters object; the list shows the new one */
-    struct cluster_model m = {.status = "D"};
+    /* BUG-59: the original answers an empty object; here the client learns the new id */
+    struct cluster_model m = {.cluster_id = row->cluster_id,
+                              .name = row->name,
+                              .token = "-",
+                              .cluster_type = row->cluster_type,
+                              .provider_type = row->provider_type,
+                              .description = row->description,
+                              .created = row->created,
+                              .ssh_key = row->ssh_key,
+                              .last_modified = row->last_modified,
+                              .status = row->status,
+                              .is_active = trust->state != KUBE_TRUST_PENDING};
 
     ret->cluster_id = row->cluster_id;
     ret->notice = trust->message[0] ? arena_strdup(call->arena, trust->message) : NULL;

@@ -111,6 +111,16 @@ static int authorize(const struct http_req *req, enum route_rule rule, struct ap
     }
 }
 
+static void record_refusal(struct http_req *req, const struct app_error *why)
+{
+    struct svc_call call = call_of(req);
+    const char *action = arena_printf(req->arena, "%s %s", req->route->method, req->route->path);
+    const char *target = arena_printf(req->arena, "cluster/%s/%s", var_or_empty(req, "cluster"),
+                                      var_or_empty(req, "namespace"));
+
+    access_record_refusal(&call, action ? action : "", target ? target : "", why->detail);
+}
+
 void portal_api_init(struct api *ret, struct services *s)
 {
     *ret = (struct api){.name = "portal",
@@ -119,6 +129,7 @@ void portal_api_init(struct api *ret, struct services *s)
                         .authenticate = authenticate,
                         .is_ready = is_ready,
                         .authorize = authorize,
+                        .record_refusal = record_refusal,
                         .is_compat = true,
                         .app = s};
 }

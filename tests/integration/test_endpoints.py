@@ -221,10 +221,11 @@ def registration(rig, **changed):
 def test_register_change_and_delete_a_cluster(rig, a):
     admin, body = rig.portal_token("admin"), registration(rig)
     answer = a.post("/clusters", admin, body)
-    assert answer.ok and answer.json["clusterId"] is None
+    assert answer.ok and answer.json["name"] == body["resourceName"] and answer.json["isActive"] is True
     listed = a.get(f"/clusters?searchName={body['resourceName'].upper()}", admin).json["items"]
     assert len(listed) == 1 and listed[0]["providerType"] == "NHN" and listed[0]["clusterType"] == "sub" and listed[0]["status"] == "A"
-    cluster = listed[0]["clusterId"]
+    cluster = answer.json["clusterId"]  # BUG-59: the original leaves it out
+    assert listed[0]["clusterId"] == cluster
     assert a.get(f"/clusters/{cluster}/namespaces", admin).ok
     # Nothing of the new cluster is bob's: unknown and forbidden look the same.
     assert a.get(f"/clusters/{cluster}", rig.portal_token("bob")).json == a.get("/clusters/none", rig.portal_token("bob")).json
