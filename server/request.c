@@ -363,7 +363,7 @@ static void run_handler(struct request *r)
         return;
     }
     if (!route) {
-        fail(r, APP_NO_ROUTE, "no such route");
+        fail(r, r->match.methods ? APP_METHOD : APP_NO_ROUTE, "no such route");
         return;
     }
     if (r->is_counted) /* looking at the counters does not move them */
