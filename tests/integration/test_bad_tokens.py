@@ -22,7 +22,7 @@ SIGN_UP_REFUSED = bodies.result_status("The user's ID or verification ID is inco
 def server(rig):
     """A replica that gets the key set over HTTP and, once it has it, never again: an unknown kid shows in its counters."""
     server = rig.server("tokens", "it_main", **{"identity.issuer": rig.issuer, "identity.jwks_cooldown_s": 3600,
-                                                "identity.jwks_refresh_s": 86400, "log.access": False})
+                                                "identity.jwks_refresh_s": 86400})
     return server.start()
 
 
@@ -107,6 +107,10 @@ def test_bad_tokens_on_every_route(rig, server, maker, routes):
             assert answer.status == 200 and answer.json == wanted, (row.name, method, path, answer)
             refused += 1
     after = watched(rig, server)
+    log = server.log()  # one line a request, and never what a token holds (P8)
+    for row in rows:
+        segments = [s for s in row.authorization.removeprefix("Bearer ").split(".") if len(s) > 30]
+        assert not any(s[:30] in log for s in segments), row.name
     print(f"\n{len(rows)} tokens on {len(routes)} routes: {refused} refusals in {time.monotonic() - begun:.1f} s")
     assert after == before
 
@@ -145,6 +149,21 @@ def test_a_good_token_at_sign_in_reaches_the_database(rig, server, maker, path):
     assert answer.status == 200
     after = watched(rig, server)
     assert after["sql_statements"] > before["sql_statements"] and after["Com_stmt_execute"] > before["Com_stmt_execute"]
+
+
+def test_an_audience_that_is_asked_for(rig, maker):
+    server = rig.server("audience", "it_main", **{"identity.issuer": rig.issuer, "identity.jwks_cooldown_s": 3600,
+                                                  "identity.audience": rig_module.CLIENT_ID}).start()
+    good_call(rig, server, maker.good())
+    always = {row.name for row in bad_tokens.table(maker)}
+    rows = [row for row in bad_tokens.table(maker, has_audience=True) if row.name not in always]
+    assert len(rows) >= 3
+    before, caller = watched(rig, server), Caller(server)
+    for row in rows:
+        answer = caller.ask("GET", f"/clusters/{rig.cluster}/namespaces/shop/pods", row.authorization)
+        assert answer.json == bodies.result_status(row.result_message, 401, row.detail_message), (row.name, answer)
+    assert watched(rig, server) == before
+    assert server.stop() == 0
 
 
 def test_an_unknown_kid_costs_one_fetch_at_most(rig, maker):

@@ -179,6 +179,32 @@ def test_a_frozen_database(own):
     assert_recovers(own, pid)
 
 
+@pytest.mark.slow
+def test_a_stop_while_the_database_is_frozen(own):
+    """P11: 45 s at most, whatever hangs."""
+    server = own.server("frozen", "it_outage", **{"identity.issuer": own.issuer, "drain.s": 5}).start()
+    token = own.identity_token("admin")
+    assert server.client.get("/clusters", token).ok
+    os.kill(own.database_pid, signal.SIGSTOP)
+    answers = []
+    try:
+        time.sleep(2.5)
+        threads = [threading.Thread(target=lambda: answers.append(server.client.get("/clusters", token))) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        begun = time.monotonic()
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(60) == 0
+        took = time.monotonic() - begun
+        for thread in threads:
+            thread.join()
+    finally:
+        os.kill(own.database_pid, signal.SIGCONT)
+    print(f"\nended after {took:.1f} s")
+    assert took < 45 and len(answers) == 8
+    assert all(answer.json["resultCode"] == "FAIL" for answer in answers), answers
+
+
 def test_a_start_without_a_database_says_why(own):
     server = own.server("late", "it_outage", **{"identity.issuer": own.issuer})
     own.db.stop()
