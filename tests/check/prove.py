@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import time
+import xml.etree.ElementTree as ET
 
 import results
 
@@ -66,12 +67,21 @@ def targets_of(kind, name):
 
 
 def test(kind, name, log):
-    if kind == "unit":
-        return run(["ctest", "--test-dir", BUILD, "--no-tests=error", "--timeout", "120", "-R", f"^{re.escape(name)}$"], log)
+    """Does the test fail itself? One that cannot even begin proves nothing, and counts as an error of its own."""
+    junit = WORK / "junit.xml"
+    junit.unlink(missing_ok=True)
     env = {**os.environ, "CP_PORTAL_BIN": str(BUILD / "app" / "cp-portal")}
     env.pop("CP_TEST_DIR", None)
-    return run([sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-c", "tests/integration/pytest.ini",
-                "tests/integration", "-k", name], log, env=env)
+    if kind == "unit":
+        status = run(["ctest", "--test-dir", BUILD, "--no-tests=error", "--timeout", "120", "-R", f"^{re.escape(name)}$",
+                      "--output-on-failure", "--output-junit", junit], log)
+    else:
+        status = run([sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-c", "tests/integration/pytest.ini",
+                      "tests/integration", "-k", name, "--junitxml", junit], log, env=env)
+    if status == 0:
+        return "passes"
+    cases = list(ET.parse(junit).getroot().iter("testcase")) if junit.exists() else []
+    return "fails" if any(case.find("failure") is not None for case in cases) else "cannot begin"
 
 
 def touched(patch):
@@ -91,7 +101,8 @@ def sabotage(patch, kind, name, log):
                 f"the build fails, but not with: {name}"
         if built:
             return "the patched tree does not build"
-        return "the test does not notice" if test(kind, name, log) == 0 else None
+        how = test(kind, name, log)
+        return None if how == "fails" else f"the test {how}"
     finally:
         for file in touched(patch):
             shutil.copy(ROOT / file, TREE / file)
@@ -102,10 +113,10 @@ def baseline(rows, log):
     if build(log, *{target for _, kind, name in rows for target in targets_of(kind, name)}):
         return "the unpatched tree does not build"
     for name in sorted({name for _, kind, name in rows if kind == "unit"}):
-        if test("unit", name, log):
+        if test("unit", name, log) != "passes":
             return f"unpatched, {name} fails"
     names = sorted({name for _, kind, name in rows if kind == "integration"})
-    if names and test("integration", " or ".join(f"({name})" for name in names), log):
+    if names and test("integration", " or ".join(f"({name})" for name in names), log) != "passes":
         return "unpatched, an integration test fails"
     return None
 

@@ -39,7 +39,10 @@ def settled(rig, kind, scope, ask):
     """Ask the portal between two equal answers of kubectl, so that a change in between does not look like a fault."""
     def attempt():
         before = rig.kube.get(kind, *scope)["items"]
-        answer = ask()
+        try:
+            answer = ask()
+        except AssertionError as error:  # a wrong answer does not get better by asking again
+            pytest.fail(str(error))
         return (before, answer) if before == rig.kube.get(kind, *scope)["items"] else None
     return rig_module.poll(30, f"{kind} to settle", attempt)
 
