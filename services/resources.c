@@ -44,7 +44,9 @@ int resource_list(const struct svc_call *call, const struct resource_ref *ref,
     struct kube_list_request req = {.kind = kind,
                                     .namespace_name = ref->namespace_name,
                                     .query = &query,
-                                    .with_usage = with_usage};
+                                    /* only pods have usage: nothing to ask for otherwise */
+                                    .with_usage =
+                                        with_usage && strcmp(ref->collection, "pods") == 0};
 
     if (!kind || page_query(call, params, &query, err) < 0 ||
         cluster_call_begin(call, ref->cluster_id, acting_namespace(ref), &kc, err) < 0)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the portal must show, computed from `kubectl get -o json` alone: contract 8.1, 8.3, 9 and 13.8, 13.9, 13.14, written
+"""What the portal must show, computed from `kubectl get -o json` alone: contract 8.1, 8.3, 9, 13.8, 13.9, 13.13-13.16, written
 down a second time, in another language, by reading the contract and not the program."""
 import datetime
 
@@ -63,7 +63,73 @@ def namespace_row(item):
         "creationTimestamp": contract_time(item["metadata"].get("creationTimestamp"))}
 
 
-ROWS = {"pods": pod_row, "nodes": node_row, "namespaces": namespace_row}
+def annotations(item):
+    system = ("kubectl.kubernetes.io/", "kubernetes.io/", "k8s.io/")
+    found = item["metadata"].get("annotations") or {}
+    return [{"checkYn": "Y" if key.startswith(system) or "last-applied" in key else "N", "key": key, "value": value}
+            for key, value in found.items()] or [{"checkYn": "-", "key": "-", "value": "-"}]
+
+
+def head(item):
+    """What every detail begins with."""
+    meta = item["metadata"]
+    return {"name": meta["name"], "uid": meta["uid"], "namespace": meta["namespace"], "labels": labels(item),
+            "annotations": annotations(item), "creationTimestamp": contract_time(meta["creationTimestamp"])}
+
+
+def workload_row(item):
+    """A deployment or a replica set."""
+    status, containers = item.get("status", {}), item["spec"]["template"]["spec"].get("containers") or []
+    return {
+        "name": item["metadata"]["name"], "namespace": item["metadata"]["namespace"],
+        "runningPods": status.get("availableReplicas", 0), "totalPods": status.get("replicas", 0),
+        "images": [container.get("image") or "-" for container in containers] or "-",
+        "creationTimestamp": contract_time(item["metadata"].get("creationTimestamp"))}
+
+
+def text(value):
+    return "-" if value in (None, "") else str(value)
+
+
+def deployment(item):
+    spec, status = item["spec"], item.get("status", {})
+    strategy = spec.get("strategy", {})
+    rolling = strategy.get("rollingUpdate") or {}
+    return {**head(item), "strategy": {"type": text(strategy.get("type")), "rollingUpdate": {
+                "maxSurge": text(rolling.get("maxSurge")), "maxUnavailable": text(rolling.get("maxUnavailable"))}},
+            "minReadySeconds": spec.get("minReadySeconds", 0),  # BUG-25
+            "revisionHistoryLimit": spec.get("revisionHistoryLimit", 0),
+            "selector": {"matchLabels": spec["selector"].get("matchLabels")}, "updated": status.get("updatedReplicas", 0),
+            "total": status.get("replicas", 0), "available": status.get("availableReplicas", 0)}
+
+
+def replica_set(item):
+    return {**head(item), "selector": item["spec"]["selector"],
+            "image": text(item["spec"]["template"]["spec"]["containers"][0].get("image"))}
+
+
+def service_ports(item):
+    """U1: an empty list, not null."""
+    return [{name: text(port.get(name)) for name in ("name", "port", "protocol", "targetPort", "nodePort")}
+            for port in item["spec"].get("ports") or []]
+
+
+def service_row(item):
+    return {
+        "name": item["metadata"]["name"], "namespace": item["metadata"]["namespace"], "type": item["spec"].get("type"),
+        "clusterIP": item["spec"].get("clusterIP"), "ports": service_ports(item),
+        "creationTimestamp": contract_time(item["metadata"].get("creationTimestamp"))}
+
+
+def service(item):
+    spec = item["spec"]
+    return {**head(item), "ports": service_ports(item), "type": spec.get("type"), "clusterIP": spec.get("clusterIP"),
+            "sessionAffinity": spec.get("sessionAffinity"), "selector": spec.get("selector") or "-"}  # U2
+
+
+ROWS = {"pods": pod_row, "nodes": node_row, "namespaces": namespace_row, "deployments": workload_row,
+        "replicaSets": workload_row, "services": service_row}
+DETAILS = {"deployments": deployment, "replicaSets": replica_set, "services": service}
 
 
 def page(kind, items, search="", order_by="creationTime", order="desc", limit=0, offset=0):

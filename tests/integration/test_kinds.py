@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The kinds of the main screens: lists, details and YAML equal to what kubectl says, for whoever may, and nobody else."""
+
+import pytest
+import yaml
+
+import api
+import bodies
+import expect
+import rig as rig_module
+
+PEOPLE = ("admin", "bob", "alice")
+KINDS = ("deployments", "replicaSets", "services")
+ENVELOPE = {"resultCode": "SUCCESS", "resultMessage": bodies.DONE["resultMessage"], "httpStatusCode": 200,
+            "detailMessage": bodies.DONE["detailMessage"]}
+
+
+def template(labels, *images):
+    return {"metadata": {"labels": labels},
+            "spec": {"containers": [{"name": f"c{i}", "image": image} for i, image in enumerate(images)]}}
+
+
+def workload(kind, name, labels, replicas, *images, **spec):
+    return {"apiVersion": "apps/v1", "kind": kind,
+            "metadata": {"name": name, "namespace": "shop", "annotations": {"kubernetes.io/x": "1", "plain": "2"}},
+            "spec": {"replicas": replicas, "selector": {"matchLabels": labels}, "template": template(labels, *images), **spec}}
+
+
+def service(name, **spec):
+    return {"apiVersion": "v1", "kind": "Service", "metadata": {"name": name, "namespace": "shop", "labels": {"of": "kinds"}},
+            "spec": spec}
+
+
+@pytest.fixture(scope="module")
+def shop(rig):
+    """Workloads of one and of two containers, by recreation and by rolling update, and services of each type."""
+    rig.kube.apply(
+        workload("Deployment", "kinds-web", {"app": "kinds-web"}, 2, "registry.test/demo:1", "registry.test/side:2",
+                 minReadySeconds=1, strategy={"type": "RollingUpdate", "rollingUpdate": {"maxSurge": "25%", "maxUnavailable": 0}}),
+        workload("Deployment", "kinds-api", {"app": "kinds-api"}, 1, "registry.test/api:1", strategy={"type": "Recreate"}),
+        workload("Deployment", "kinds-none", {"app": "kinds-none"}, 0, "registry.test/none:1"),
+        workload("ReplicaSet", "kinds-set", {"app": "kinds-set"}, 1, "registry.test/set:1"),
+        service("kinds-web", selector={"app": "kinds-web"}, type="NodePort",
+                ports=[{"name": "http", "port": 80, "targetPort": "web"}, {"name": "admin", "port": 8080, "protocol": "UDP"}]),
+        service("kinds-headless", clusterIP="None", selector={"app": "kinds-api"}),
+        service("kinds-outside", type="ExternalName", externalName="outside.test"),
+        service("kinds-manual", ports=[{"port": 5432}]))
+    for name in ("kinds-web", "kinds-api"):
+        rig.kube.ctl("-n", "shop", "rollout", "status", f"deployment/{name}", "--timeout=60s")
+    return f"/clusters/{rig.cluster}/namespaces/shop"
+
+
+def settled(rig, kind, scope, ask):
+    """Ask the portal between two equal answers of kubectl, so that a change in between does not look like a fault."""
+    def attempt():
+        before = rig.kube.get(kind, *scope)
+        answer = ask()
+        after = rig.kube.get(kind, *scope)
+        return (before, answer) if before.get("items", before) == after.get("items", after) else None
+    return rig_module.poll(30, f"{kind} to settle", attempt)
+
+
+def assert_list(rig, kind, scope, path, token, keep=lambda item: True, **wanted):
+    """The list @path has exactly the rows of the objects that @keep wants."""
+    names = {"search": "searchName", "order_by": "orderBy"}
+    if wanted:
+        path += ("&" if "?" in path else "?") + api.query(**{names.get(k, k): v for k, v in wanted.items()})[1:]
+    found, answer = settled(rig, kind, scope, lambda: rig.a.client.get(path, token))
+    assert answer.ok, answer
+    meta, rows = expect.page(kind, [item for item in found["items"] if keep(item)], **wanted)
+    assert answer.json["itemMetaData"] == meta
+    assert answer.json["items"] == rows
+    return answer
+
+
+# ---------- deployments, replica sets, services ----------
+@pytest.mark.parametrize("wanted", [dict(), dict(limit=2, offset=1, order_by="name", order="asc"), dict(search="KINDS", order="asc"),
+                                    dict(search="web", order_by="namespace")], ids=str)
+@pytest.mark.parametrize("name", PEOPLE)
+@pytest.mark.parametrize("kind", KINDS)
+def test_list(rig, shop, kind, name, wanted):
+    answer = assert_list(rig, kind, ["-n", "shop"], f"{shop}/{kind}", rig.portal_token(name), **wanted)
+    assert len(answer.json["items"]) > 0
+    # Deployments do not pass the list's own metadata through (contract 13.13).
+    assert ("metadata" in answer.json) == (kind != "deployments")
+
+
+@pytest.mark.parametrize("name", ["admin", "bob"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_list_of_all_namespaces(rig, shop, kind, name):
+    path = shop.replace("/shop", "/ALL")
+    answer = assert_list(rig, kind, ["-A"], f"{path}/{kind}", rig.portal_token(name), order_by="name", order="asc")
+    if kind == "services":
+        assert {item["namespace"] for item in answer.json["items"]} >= {"default", "shop"}
+
+
+@pytest.mark.parametrize("name", PEOPLE)
+@pytest.mark.parametrize("kind", KINDS)
+def test_detail(rig, shop, kind, name):
+    objects = [item["metadata"]["name"] for item in rig.kube.get(kind, "-n", "shop")["items"]]
+    assert len(objects) >= 3
+    for one in objects:
+        real, answer = settled(rig, kind, ["-n", "shop", one], lambda: rig.a.client.get(f"{shop}/{kind}/{one}", rig.portal_token(name)))
+        assert answer.json == {**ENVELOPE, **expect.DETAILS[kind](real)}
+
+
+@pytest.mark.parametrize("kind, one", [("deployments", "kinds-web"), ("replicaSets", "kinds-set"), ("services", "kinds-web")])
+@pytest.mark.parametrize("name", PEOPLE)
+def test_yaml_is_the_api_servers_text(rig, a, shop, kind, one, name):
+    real, answer = settled(rig, kind, ["-n", "shop", one], lambda: a.get(f"{shop}/{kind}/{one}/yaml", rig.portal_token(name)))
+    shown = yaml.safe_load(answer.json["sourceTypeYaml"])
+    assert "managedFields" in shown["metadata"]
+    del shown["metadata"]["managedFields"]
+    assert shown["spec"] == real["spec"] and shown["metadata"]["uid"] == real["metadata"]["uid"]
+
+
+def test_what_the_screens_depend_on(rig, a, shop):
+    """BUG-25, U1, U2: the values themselves, not only equality with another computation."""
+    token = rig.portal_token("alice")
+    web = a.get(f"{shop}/deployments/kinds-web", token).json
+    assert web["minReadySeconds"] == 1 and web["strategy"]["rollingUpdate"] == {"maxSurge": "25%", "maxUnavailable": "0"}
+    assert {"checkYn": "Y", "key": "kubernetes.io/x", "value": "1"} in web["annotations"]
+    assert a.get(f"{shop}/deployments/kinds-api", token).json["strategy"] == {
+        "type": "Recreate", "rollingUpdate": {"maxSurge": "-", "maxUnavailable": "-"}}
+    outside = a.get(f"{shop}/services/kinds-outside", token).json
+    assert outside["ports"] == [] and outside["selector"] == "-" and outside["clusterIP"] is None
+    rows = {item["name"]: item for item in a.get(f"{shop}/services", token).json["items"]}
+    assert rows["kinds-outside"]["ports"] == [] and rows["kinds-headless"]["clusterIP"] == "None"
+    images = {item["name"]: item["images"] for item in a.get(f"{shop}/deployments", token).json["items"]}
+    assert images["kinds-web"] == ["registry.test/demo:1", "registry.test/side:2"]
+
+
+# ---------- refusals ----------
+READS = [f"{kind}{rest}" for kind in KINDS for rest in ("", "/x", "/x/yaml")]
+
+
+@pytest.mark.parametrize("read", READS)
+def test_who_may_not(rig, a, shop, namespace, read):
+    """A USER of another namespace, of all at once, and people without any right in the cluster; nothing goes upstream."""
+    alice, carol = rig.portal_token("alice"), rig.identity_token("carol")
+    before = rig.a.counters()["upstream_calls"]
+    for place in (namespace, "all", "kube-system", "SHOP"):
+        assert a.get(f"/clusters/{rig.cluster}/namespaces/{place}/{read}", alice).json == bodies.FORBIDDEN, place
+    assert a.get(f"{shop}/{read}", carol).json == bodies.DENIED
+    assert a.get(f"{shop}/{read}").json == bodies.NO_TOKEN
+    assert a.get(f"/clusters/none/namespaces/shop/{read}", alice).json == bodies.DENIED
+    assert rig.a.counters()["upstream_calls"] == before
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", PEOPLE)
+def test_not_there(rig, a, shop, kind, name):
+    for rest in ("no-such-name", "no-such-name/yaml"):
+        assert a.get(f"{shop}/{kind}/{rest}", rig.portal_token(name)).json == bodies.NOT_FOUND
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_bad_parameters(rig, a, shop, kind):
+    token = rig.portal_token("alice")
+    for query in ("limit=-1", "offset=-1", "offset=1"):
+        assert a.get(f"{shop}/{kind}?{query}", token).json == bodies.BAD_REQUEST
+    wrong = a.get(f"{shop}/{kind}?limit=x", token)
+    assert wrong.json == bodies.error_message("Requirements are missing. : limit", 0, None)
+    # A name with a question mark is a name, not a parameter of the API server (errata P19).
+    assert a.get(f"{shop}/{kind}/kinds-web%3Fpretty=true", token).json["resultCode"] == "FAIL"
