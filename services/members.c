@@ -4,6 +4,7 @@
 #include "cleanup.h"
 #include "clock.h"
 #include "internal.h"
+#include "list.h"
 #include "page.h"
 #include "trust.h"
 #include "user_model.h"
@@ -12,7 +13,7 @@
 #include <jansson.h>
 #include <string.h>
 
-#define NAMESPACES_MAX_BYTES (64 * MIB)
+#define NAMES_MAX_BYTES (4 * MIB) /* 60,000 namespaces of the longest name */
 #define PING_TIMEOUT_US US_PER_S
 
 /* UsersList: clusterType is "" for a list made here, null for one read from rows (contract 13.26).
@@ -89,7 +90,7 @@ static int write_own_namespaces(const struct svc_call *call, const char *cluster
  * memory can fail */
 static json_t *items_of(const struct buf *members, struct app_error *err)
 {
-    struct buf object AUTO(buf_finish_p) = BUF_INIT(NAMESPACES_MAX_BYTES);
+    struct buf object AUTO(buf_finish_p) = BUF_INIT(NAMES_MAX_BYTES + 16);
     json_t *doc = NULL, *items;
 
     buf_printf(&object, "{%s}", members->data ? members->data : "");
@@ -102,25 +103,41 @@ static json_t *items_of(const struct buf *members, struct app_error *err)
     return items;
 }
 
+/* Names alone: of a namespace a cluster may tell anything, and all that is read here becomes a tree
+ * in memory. */
+static int read_namespace_names(const struct svc_call *call, const char *cluster_id,
+                                const struct page_params *params, struct buf *ret_members,
+                                struct app_error *err)
+{
+    struct kube_call kc AUTO(cluster_call_end) = {0};
+    struct list_query query;
+    struct kube_list_request req = {
+        .kind = kube_kind_find("namespaces"), .view = &kube_view_names, .query = &query};
+
+    if (page_query(call, params, &query, err) < 0 ||
+        cluster_call_begin(call, cluster_id, NULL, &kc, err) < 0)
+        return -1;
+    return kube_list(&kc, &req, ret_members, err);
+}
+
 /* Administrators see every namespace, read as themselves. */
 static int write_all_namespaces(const struct svc_call *call, const char *cluster_id,
                                 const struct page_params *params, struct buf *ret_members,
                                 struct app_error *err)
 {
-    struct resource_ref ref = {.collection = "namespaces", .cluster_id = cluster_id};
     struct user_model all = {.namespace_name = "ALL"};
-    struct buf members AUTO(buf_finish_p) = BUF_INIT(NAMESPACES_MAX_BYTES);
+    struct buf members AUTO(buf_finish_p) = BUF_INIT(NAMES_MAX_BYTES);
     json_auto_t *items = NULL;
     json_t *item;
     size_t i;
 
-    if (resource_list(call, &ref, params, false, &members, err) < 0 ||
+    if (read_namespace_names(call, cluster_id, params, &members, err) < 0 ||
         !(items = items_of(&members, err)))
         return -1;
     list_begin(ret_members, "\"\"");
     list_add(ret_members, &all);
     json_array_foreach (items, i, item) {
-        struct user_model u = {.namespace_name = json_string_value(json_object_get(item, "name"))};
+        struct user_model u = {.namespace_name = json_string_value(item)};
 
         list_add(ret_members, &u);
     }
