@@ -3,6 +3,7 @@
 says, and nobody behind the check moved."""
 import http.client
 import json
+import re
 import subprocess
 import time
 
@@ -46,7 +47,8 @@ def routes(rig):
 
 
 def fill(rig, template):
-    return template.format(cluster=rig.cluster, namespace="shop", resourceName="web-1")
+    known = {"cluster": rig.cluster, "namespace": "shop"}
+    return re.sub(r"{(\w+)}", lambda variable: known.get(variable[1], "web-1"), template)
 
 
 class Caller:
