@@ -198,10 +198,11 @@ def b64(data):
 
 
 def aged(rig, token, seconds, **changed):
-    """The same portal token, as it would be had the person signed in @seconds earlier; signed with the servers' key."""
+    """The same portal token, as it would be had the person signed in @seconds ago; signed with the servers' key."""
     kid, key = sealed.newest(rig, "it_main", "portal-key/")
     assert header(token)["kid"] == kid
     got = claims(token)
+    seconds += got["iat"] - int(time.time())
     got.update({name: got[name] - seconds for name in ("iat", "exp", "auth_time")}, **changed)
     signed = token.split(".")[0] + "." + b64(json.dumps(got).encode())
     return f"{signed}.{b64(hmac.digest(key, signed.encode(), 'sha512'))}"
