@@ -8,7 +8,6 @@ import contextlib
 import datetime
 import ipaddress
 import json
-import pathlib
 import socket
 import socketserver
 import ssl
@@ -177,7 +176,6 @@ class FaultyKube:
         self.requests, self.lock = [], threading.Lock()
         self.released = threading.Event()
         self.connections, self.open = 0, set()
-        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="cp-faulty-"))
         self.port = self.server = None
         self.use_certificate(self.authority, life, address)
 
@@ -188,12 +186,11 @@ class FaultyKube:
 
     def use_certificate(self, authority, life=DAY, address="127.0.0.1"):
         pem, self.fingerprint = authority.leaf(address, life)
-        path = self.folder / "leaf.pem"
-        path.write_bytes(pem)
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(path)
-        path.unlink()
-        self.context = context
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        with tempfile.NamedTemporaryFile(prefix="cp-faulty-") as leaf:
+            leaf.write(pem)
+            leaf.flush()
+            self.context.load_cert_chain(leaf.name)
 
     def set_mode(self, mode):
         """A name of MODES, or the bytes to answer with."""

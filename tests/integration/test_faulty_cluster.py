@@ -2,7 +2,6 @@
 """One dead or hostile cluster: a clear error within its deadline, and the cluster beside it answers as before (P9, P12)."""
 import concurrent.futures
 import secrets
-import shutil
 import statistics
 import threading
 import time
@@ -33,7 +32,6 @@ def faulty():
     faulty = faulty_kube.FaultyKube().start()
     yield faulty
     faulty.stop()
-    shutil.rmtree(faulty.folder)
 
 
 def register(rig, server, faulty, ca=True, **body):

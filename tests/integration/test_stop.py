@@ -5,7 +5,6 @@ import http.client
 import json
 import os
 import secrets
-import shutil
 import signal
 import threading
 import time
@@ -32,7 +31,6 @@ def faulty():
     faulty.answers["slow"] = slow_list
     yield faulty
     faulty.stop()
-    shutil.rmtree(faulty.folder)
 
 
 @pytest.fixture
