@@ -244,7 +244,7 @@ static void sign_in(struct request *r, const char *username, const char *passwor
     struct issuer_account account;
     struct app_error err = {0};
     bool is_right = false;
-    int wait_s = throttle_wait_s(r->is->throttle, username, r->in->peer, r->in->now_s);
+    int wait_s = throttle_begin(r->is->throttle, username, r->in->peer, r->in->now_s);
 
     if (wait_s > 0) {
         answer_error(r, 429, CODE_SLOW_DOWN, "Too many failed attempts");
@@ -252,11 +252,11 @@ static void sign_in(struct request *r, const char *username, const char *passwor
         return;
     }
     if (check_account(r, username, password, &account, &is_right, &err) < 0) {
+        throttle_take_back(r->is->throttle, username, r->in->peer);
         answer_unavailable(r, &err);
         return;
     }
     if (!is_right) {
-        throttle_count(r->is->throttle, username, r->in->peer, r->in->now_s);
         answer_invalid_grant(r, "Invalid user credentials");
         return;
     }

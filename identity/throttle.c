@@ -101,45 +101,56 @@ static int64_t wait_of(const struct entry *e)
     return wait < THROTTLE_MAX_WAIT_S ? wait : THROTTLE_MAX_WAIT_S;
 }
 
-int throttle_wait_s(struct throttle *t, const char *user, const char *peer, int64_t now_s)
+/* @return the entry of the pair, or NULL; the lock is held until leave() */
+static struct entry *enter(struct throttle *t, const char *user, const char *peer,
+                           unsigned char ret_key[KEY_BYTES])
 {
-    unsigned char key[KEY_BYTES];
-    struct entry *e;
-    int64_t left = 0;
-
-    key_of(t, user, peer, key);
+    key_of(t, user, peer, ret_key);
     pthread_mutex_lock(&t->lock);
-    e = find(t, key);
-    if (e)
-        left = e->last_s + wait_of(e) - now_s;
-    pthread_mutex_unlock(&t->lock);
-    return left > 0 ? (int)left : 0;
+    return find(t, ret_key);
 }
 
-void throttle_count(struct throttle *t, const char *user, const char *peer, int64_t now_s)
+static void leave(struct throttle *t)
 {
-    unsigned char key[KEY_BYTES];
-    struct entry *e;
+    pthread_mutex_unlock(&t->lock);
+}
 
-    key_of(t, user, peer, key);
-    pthread_mutex_lock(&t->lock);
-    e = place_for(t, key);
+static void count(struct entry *e, int64_t now_s)
+{
     if (now_s - e->last_s > THROTTLE_FORGET_S)
         e->failures = 0;
     e->failures++;
     e->last_s = now_s;
-    pthread_mutex_unlock(&t->lock);
+}
+
+int throttle_begin(struct throttle *t, const char *user, const char *peer, int64_t now_s)
+{
+    unsigned char key[KEY_BYTES];
+    struct entry *e = enter(t, user, peer, key);
+    int64_t left = e ? e->last_s + wait_of(e) - now_s : 0;
+
+    if (left <= 0)
+        count(e ? e : place_for(t, key), now_s);
+    leave(t);
+    return left > 0 ? (int)left : 0;
+}
+
+void throttle_take_back(struct throttle *t, const char *user, const char *peer)
+{
+    unsigned char key[KEY_BYTES];
+    struct entry *e = enter(t, user, peer, key);
+
+    if (e)
+        e->failures--;
+    leave(t);
 }
 
 void throttle_clear(struct throttle *t, const char *user, const char *peer)
 {
     unsigned char key[KEY_BYTES];
-    struct entry *e;
+    struct entry *e = enter(t, user, peer, key);
 
-    key_of(t, user, peer, key);
-    pthread_mutex_lock(&t->lock);
-    e = find(t, key);
     if (e)
         e->failures = 0;
-    pthread_mutex_unlock(&t->lock);
+    leave(t);
 }

@@ -15,9 +15,15 @@
 struct throttle;
 struct throttle *throttle_create(void);
 void throttle_destroy(struct throttle *t);
-/** @return seconds to wait before the next attempt of this pair; 0: go on. */
-int throttle_wait_s(struct throttle *t, const char *user, const char *peer, int64_t now_s);
-/** Count a failure. Parallel guesses are bounded by the queue of password.h, not here. */
-void throttle_count(struct throttle *t, const char *user, const char *peer, int64_t now_s);
+/**
+ * Begin an attempt of this pair, which counts as a failure until it ends otherwise: attempts at the
+ * same time are as many failures.
+ * @return 0: go on, and say with throttle_clear() or throttle_take_back() if it was none; or the
+ * seconds to wait before the next attempt, and nothing is counted.
+ */
+int throttle_begin(struct throttle *t, const char *user, const char *peer, int64_t now_s);
+/** The attempt could not be judged. */
+void throttle_take_back(struct throttle *t, const char *user, const char *peer);
+/** The attempt was right. */
 void throttle_clear(struct throttle *t, const char *user, const char *peer);
 #endif

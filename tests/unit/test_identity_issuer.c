@@ -44,6 +44,8 @@ struct memory {
     pthread_barrier_t *meet; /* get_refresh waits here: two callers then hold the same token */
 };
 
+static void guess_inside(void);
+
 static struct memory store;
 static struct issuer *is;
 static struct arena *arena;
@@ -73,6 +75,7 @@ static int by_username(void *ctx, struct arena *a, const char *username, struct 
                        struct app_error *err)
 {
     (void)a;
+    guess_inside();
     return find_account(ctx, username, NULL, ret, err);
 }
 
@@ -427,6 +430,42 @@ static void guessing_is_slowed_down(void **state)
     now_s += 1;
     assert_int_equal(ask(SIGN_IN).http_status, 200);
     expect_error(wrong, 400, "invalid_grant"); /* and is forgotten */
+}
+
+static const char wrong_guess[] =
+    "grant_type=password&client_id=cp-client&username=admin&password=wrong";
+static int inside_left, inside_slowed;
+
+/* While one guess is being looked up the next one is made, and so on. */
+static void guess_inside(void)
+{
+    if (inside_left == 0)
+        return;
+    inside_left--;
+    if (ask(wrong_guess).http_status == 429)
+        inside_slowed++;
+}
+
+static void guesses_at_the_same_time_are_slowed_down(void **state)
+{
+    (void)state;
+    inside_slowed = 0;
+    inside_left = 9;
+    expect_error(wrong_guess, 400, "invalid_grant");
+    assert_int_equal(inside_slowed, 1); /* the sixth, and nobody came after it */
+    assert_int_equal(inside_left, 4);
+    inside_left = 0;
+    expect_error(wrong_guess, 429, "slow_down");
+}
+
+static void what_was_not_judged_is_no_guess(void **state)
+{
+    (void)state;
+    store.is_down = true;
+    for (int i = 0; i < 8; i++)
+        expect_error(SIGN_IN, 503, "temporarily_unavailable");
+    store.is_down = false;
+    assert_int_equal(ask(SIGN_IN).http_status, 200);
 }
 
 static void a_new_password_gets_the_full_price(void **state)
@@ -801,6 +840,8 @@ int main(void)
         ISSUER_TEST(a_row_cannot_ask_for_a_terabyte),
         ISSUER_TEST(a_store_that_is_down_is_no_refusal),
         ISSUER_TEST(guessing_is_slowed_down),
+        ISSUER_TEST(guesses_at_the_same_time_are_slowed_down),
+        ISSUER_TEST(what_was_not_judged_is_no_guess),
         ISSUER_TEST(a_new_password_gets_the_full_price),
         ISSUER_TEST(passwords_have_a_length),
         ISSUER_TEST(an_access_token_is_shaped_like_keycloaks),
