@@ -138,6 +138,7 @@ static const char *const trust_names[] = {
 struct trust_row {
     struct cluster_trust trust;
     const char *state;
+    const char *cluster_id;
 };
 
 #define AT(member) offsetof(struct trust_row, member)
@@ -148,6 +149,7 @@ static const struct sql_field trust_fields[] = {
     {AT(trust.seen_sha256),   FIELD_TEXT},
     {AT(state),               FIELD_TEXT},
     {AT(trust.detail),        FIELD_TEXT},
+    {AT(cluster_id),          FIELD_TEXT},
 };
 #undef AT
 static const struct sql_shape trust_shape = {sizeof(struct trust_row), trust_fields,
@@ -162,6 +164,8 @@ int cluster_store_get_trust(struct db_pool *pool, struct arena *a, const char *c
     if (sql_pool_select(pool, SQL_CALL(SQL_TRUST_GET, sql_text(cluster_id)), &trust_shape, a,
                         &found, err) < 0)
         return -1;
+    /* the column ignores trailing blanks */
+    sql_keep_equal(&found, sizeof row, offsetof(struct trust_row, cluster_id), cluster_id);
     if (found.count == 0)
         return app_fail(err, APP_NOT_FOUND, "no trust record of cluster %.64s", cluster_id);
     memcpy(&row, found.rows, sizeof row);

@@ -205,6 +205,8 @@ static void trust_is_replaced_and_an_unknown_state_never_trusted(void **state)
     in.detail = NULL;
     assert_int_equal(cluster_store_put_trust(s->pool, "c", &in, &err), 0);
     assert_int_equal(cluster_store_put_trust(s->pool, "c", &in, &err), 0); /* nothing differs */
+    assert_int_equal(cluster_store_get_trust(s->pool, a, "c ", &out, &err), -1);
+    assert_int_equal(err.code, APP_NOT_FOUND); /* a blank more is another id */
     assert_int_equal(cluster_store_get_trust(s->pool, a, "c", &out, &err), 0);
     assert_int_equal(out.state, TRUST_PINNED);
     assert_string_equal(out.pinned_sha256, in.pinned_sha256);
