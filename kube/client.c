@@ -358,18 +358,18 @@ static struct list_run *create_run(const struct kube_list_request *req, struct a
 
     if (run && req->keep)
         list_run_set_filter(run, req->keep, req->keep_ctx);
+    if (run && req->match)
+        list_run_set_match(run, text_of(req->match));
     return run;
 }
 
 /* A transfer that the engine gave up is explained by the engine. */
 static int stream_list(const struct kube_call *call, const char *path, struct list_run *run,
-                       struct buf *ret_members, struct app_error *err)
+                       struct app_error *err)
 {
     struct kube_transfer t = {.req = {.path = path}, .sink = feed_list, .sink_ctx = run};
 
-    if (get_stream(call, &t, err) < 0)
-        return -1;
-    return list_run_finish(run, ret_members, err);
+    return get_stream(call, &t, err);
 }
 
 int kube_list(const struct kube_call *call, const struct kube_list_request *req,
@@ -390,7 +390,10 @@ int kube_list(const struct kube_call *call, const struct kube_list_request *req,
         usage = read_usage(a, call, req->namespace_name);
     if (usage)
         list_run_set_usage(run, kube_usage_lookup, usage);
-    return stream_list(call, path, run, ret_members, err);
+    if (stream_list(call, path, run, err) < 0)
+        return -1;
+    return req->rows_only ? list_run_finish_rows(run, ret_members, err)
+                          : list_run_finish(run, ret_members, err);
 }
 
 /* ---- writes ---- */

@@ -151,6 +151,8 @@ struct kube_list_request {
     const char *field_selector; /* NULL: none; sent escaped */
     const struct list_query *query;
     struct view *view; /* another view than the kind's list view; NULL: that one */
+    const char *match; /* with a view that names a match: list_run_set_match(); NULL: all */
+    bool rows_only;    /* append the rows alone, comma separated: list_run_finish_rows() */
     /* keep only these items (list_run_set_filter); NULL: all */
     bool (*keep)(void *ctx, struct text namespace_name, struct text name);
     void *keep_ctx;
@@ -211,6 +213,10 @@ const char *kube_path_item(struct arena *a, const struct kube_kind *kind,
  * "/api/v1/namespaces/{}/pods/{}/log". */
 const char *kube_path_format(struct arena *a, const char *pattern, const char *const segments[],
                              size_t count, struct app_error *err);
+
+/** @return "name=value" for kube_list_request.field_selector with @p value escaped, so that it
+ * cannot add a condition; NULL: no memory. */
+const char *kube_field_selector(struct arena *a, const char *name, const char *value);
 
 /* ---- for tests and metrics ---- */
 struct kube_breaker;

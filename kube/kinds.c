@@ -59,6 +59,10 @@ static const struct view_field name_only[] = {F_NAME, VIEW_END};
 struct view kube_view_names = {
     .name = "names", .fields = name_only, .required = NULL, .plain = true, .plan = NULL};
 
+static const struct view_field labels_only[] = {
+    FIELD_OR("labels", "metadata.labels", VIEW_RAW_OBJECT, "{}"), VIEW_END};
+struct view kube_view_labels = {.name = "labels", .fields = labels_only, .plain = true};
+
 /* ---- nodes ---- */
 
 static bool token_is(struct view_run *run, const struct scan_slot *slot, const char *text)
@@ -290,6 +294,8 @@ static const struct view_field pod_detail[] = {
     NESTED("containers", "spec.containers[]", VIEW_LIST, "\"-\"", container_fields),
     VIEW_END};
 VIEW_TABLE(pods_list, "pods list", pod_row, NULL);
+struct view kube_view_pods_by_owner = {
+    .name = "pods by owner", .fields = pod_row, .match = "metadata.ownerReferences[0].uid"};
 VIEW_TABLE(pods_detail, "pod", pod_detail, "metadata spec status");
 
 /* ---- deployments and replica sets ---- */

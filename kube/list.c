@@ -96,6 +96,7 @@ struct list_run {
     struct buf row;
     bool (*filter)(void *ctx, struct text namespace_name, struct text name);
     void *filter_ctx;
+    struct text match; /* p NULL: none */
     bool (*usage)(void *ctx, struct text namespace_name, struct text name, struct list_usage *ret);
     void *usage_ctx;
 };
@@ -234,9 +235,19 @@ static struct text column(struct list_run *run, enum view_fixed_slot slot)
     return view_text(run->view, &run->view->slots[slot], &run->scratch);
 }
 
-static bool passes(const struct list_run *run, struct text namespace_name, struct text name)
+/* An item without the text does not match the empty text either. */
+static bool matches(struct list_run *run)
+{
+    struct text t = column(run, VIEW_SLOT_MATCH);
+
+    return t.p && text_eq(t, run->match);
+}
+
+static bool passes(struct list_run *run, struct text namespace_name, struct text name)
 {
     if (run->query.search_name.len > 0 && !text_contains_nocase(name, run->query.search_name))
+        return false;
+    if (run->match.p && !matches(run))
         return false;
     return !run->filter || run->filter(run->filter_ctx, namespace_name, name);
 }
@@ -248,6 +259,21 @@ static int join_path(struct list_run *run, struct text namespace_name, struct te
     buf_append(&run->path, namespace_name.p, namespace_name.len);
     buf_append_char(&run->path, '/');
     return buf_append(&run->path, name.p, name.len);
+}
+
+static struct text key_of(enum list_order by, struct text ns, struct text name, struct text created)
+{
+    switch (by) {
+    case LIST_BY_NAME:
+        return name;
+    case LIST_BY_NAMESPACE:
+        return ns;
+    case LIST_UNSORTED:
+        return TEXT("");
+    case LIST_BY_TIME:
+    default:
+        return created;
+    }
 }
 
 static int on_item(void *ctx, struct view_run *view)
@@ -270,9 +296,7 @@ static int on_item(void *ctx, struct view_run *view)
     if (!passes(run, ns, name))
         return 0;
     run->count++;
-    key = run->query.order_by == LIST_BY_TIME   ? created
-          : run->query.order_by == LIST_BY_NAME ? name
-                                                : ns;
+    key = key_of(run->query.order_by, ns, name, created);
     if (!key.p)
         run->key_missing = true;
     if (join_path(run, ns, name) < 0)
@@ -368,6 +392,11 @@ void list_run_set_filter(struct list_run *run,
 {
     run->filter = keep;
     run->filter_ctx = ctx;
+}
+
+void list_run_set_match(struct list_run *run, struct text wanted)
+{
+    run->match = wanted;
 }
 
 void list_run_set_usage(struct list_run *run,

@@ -21,7 +21,12 @@
 #define LIST_ITEM_MAX_BYTES ((size_t)256 * 1024)       /* captured of one item */
 #define LIST_KEPT_MAX_BYTES ((size_t)64 * 1024 * 1024) /* all kept rows */
 
-enum list_order { LIST_BY_TIME, LIST_BY_NAME, LIST_BY_NAMESPACE };
+enum list_order {
+    LIST_BY_TIME,
+    LIST_BY_NAME,
+    LIST_BY_NAMESPACE,
+    LIST_UNSORTED /* all rows tie: the order of the API server; never of a parameter */
+};
 
 struct list_query {
     struct text search_name; /* trimmed, borrowed; empty: no filter */
@@ -62,6 +67,10 @@ void list_run_destroy_p(struct list_run **run);
 void list_run_set_filter(struct list_run *run,
                          bool (*keep)(void *ctx, struct text namespace_name, struct text name),
                          void *ctx);
+
+/** Keep only items whose text at the view's match equals @p wanted (borrowed), bytewise; an item
+ * without one is left out. */
+void list_run_set_match(struct list_run *run, struct text wanted);
 
 #define LIST_USAGE_BYTES 32
 struct list_usage {

@@ -65,6 +65,19 @@ const char *kube_path_format(struct arena *a, const char *pattern, const char *c
     return finish_path(a, &path, err);
 }
 
+const char *kube_field_selector(struct arena *a, const char *name, const char *value)
+{
+    struct buf text AUTO(buf_finish_p) = BUF_INIT(PATH_MAX_BYTES);
+
+    buf_printf(&text, "%s=", name);
+    for (; *value; value++) {
+        if (strchr("\\,=", *value))
+            buf_append_char(&text, '\\');
+        buf_append_char(&text, *value);
+    }
+    return buf_failed(&text) ? NULL : arena_strndup(a, text.data, text.len);
+}
+
 /* Group, version and plural come from the table of kinds and need no escaping. */
 static int append_collection(struct arena *a, struct buf *path, const struct kube_kind *kind,
                              const char *namespace_name, struct app_error *err)

@@ -241,6 +241,12 @@ static struct view_plan *compile_view(const struct view *view)
     slot_of(plan, plan->item, SCAN_KEEP_TYPE);
     for (size_t i = 0; i < 3; i++)
         slot_of(plan, walk(plan->item, columns[i]), SCAN_KEEP_SCALAR);
+    if (view->match) {
+        int16_t slot = slot_of(plan, walk(plan->item, view->match), SCAN_KEEP_SCALAR);
+
+        assert(slot == VIEW_SLOT_MATCH);
+        (void)slot;
+    }
     plan->slot_count = VIEW_SLOT_FIRST; /* past the one that stays absent */
     compile_required(plan, view->required);
     plan->members = compile(plan, plan->item, view->fields);

@@ -87,6 +87,7 @@ struct view {
     const char *name; /* for logs */
     const struct view_field *fields;
     const char *required;   /* detail, V-REQ: first-level objects that must be there, by blanks */
+    const char *match;      /* path of the text that list_run_set_match() compares; NULL: none */
     bool plain;             /* a row is the first field's value alone, without braces */
     struct view_plan *plan; /* compiled at first use, for the life of the process */
 };
@@ -105,6 +106,10 @@ struct kube_kind {
 
 /** The names alone, as JSON strings; for select boxes (list_run_create_view()). */
 extern struct view kube_view_names;
+/** Pods as in their list; its match is the uid of the first owner. */
+extern struct view kube_view_pods_by_owner;
+/** The labels alone, {} when there are none; for kube_labels_collect(). */
+extern struct view kube_view_labels;
 
 extern const struct kube_kind kube_kinds[];
 extern const size_t kube_kind_count;
@@ -134,7 +139,8 @@ enum view_fixed_slot {
     VIEW_SLOT_NAME, /* metadata.name, .namespace, .creationTimestamp */
     VIEW_SLOT_NAMESPACE,
     VIEW_SLOT_CREATED,
-    VIEW_SLOT_NONE, /* never set: stands for a value that is missing */
+    VIEW_SLOT_MATCH, /* the view's match */
+    VIEW_SLOT_NONE,  /* never set: stands for a value that is missing */
     VIEW_SLOT_FIRST
 };
 

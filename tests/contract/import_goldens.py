@@ -35,6 +35,10 @@ def target(path):
         return "namespaces", "detail"
     if path.endswith("/pods/resources"):
         return "pods", "list"
+    if path.endswith("/pods/labels"):
+        return "pods", "labels"
+    if path.endswith("/replicaSets/resources"):
+        return "replicaSets", "unsorted"
     hit = ITEM.match(path)
     if not hit or hit.group(2) in ("labels", "resources"):
         return None
@@ -111,6 +115,10 @@ def vector(row):
     if view == "names":
         out["items"] = out["items"][1:]  # the endpoint puts "all" in front and fixes the order
         result["query"].update(orderBy="name", order="asc")
+    if view == "labels":  # the order is open; ours is bytewise
+        out["items"][0]["labels"] = {key: sorted(values) for key, values in sorted(out["items"][0]["labels"].items())}
+    if view == "unsorted":  # the endpoint takes no paging
+        result["query"] = {}
     result["in_file"] = share_body(calls[0]["resp"])
     result["out"] = out
     right = corrected(kind, view, out, json.loads(calls[0]["resp"]))

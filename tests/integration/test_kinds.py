@@ -163,3 +163,128 @@ def test_bad_parameters(rig, a, shop, kind):
     assert wrong.json == bodies.error_message("Requirements are missing. : limit", 0, None)
     # A name with a question mark is a name, not a parameter of the API server (errata P19).
     assert a.get(f"{shop}/{kind}/kinds-web%3Fpretty=true", token).json["resultCode"] == "FAIL"
+
+
+# ---------- pods and replica sets of something ----------
+@pytest.fixture(scope="module")
+def owned(rig, shop):
+    """The replica set of kinds-web, and a pod with the same labels that nobody owns."""
+    rig.kube.apply(rig_module.pod("shop", "kinds-naked", {"app": "kinds-web-like", "kinds": "naked"}))
+    rig.kube.ctl("-n", "shop", "wait", "--for=condition=Ready", "pod/kinds-naked", "--timeout=60s")
+    sets = rig.kube.get("replicasets", "-n", "shop", "-l", "app=kinds-web")["items"]
+    assert len(sets) == 1
+    return sets[0]["metadata"]
+
+
+@pytest.mark.parametrize("selector", ["app=kinds-web", "app in (kinds-web,kinds-api)", "app=kinds-web,pod-template-hash", "app=nobody",
+                                      "!pod-template-hash"])
+@pytest.mark.parametrize("name", PEOPLE)
+def test_pods_of_a_selector(rig, shop, owned, name, selector):
+    path = f"{shop}/pods/resources{api.query(selector=selector)}"
+    answer = assert_list(rig, "pods", ["-n", "shop", "-l", selector], path, rig.portal_token(name), limit=2, order_by="name")
+    assert (len(answer.json["items"]) == 0) == (selector == "app=nobody")
+    assert "resourceVersion" in answer.json["metadata"]
+
+
+def test_pods_of_an_owner(rig, a, shop, owned):
+    """BUG-51: exactly that uid; a pod without owner is left out and breaks nothing."""
+    token = rig.portal_token("alice")
+
+    def mine(item):
+        return (item["metadata"].get("ownerReferences") or [{"uid": None}])[0]["uid"] == owned["uid"]
+    for selector in ("", "&selector=app%3Dkinds-web"):
+        path = f"{shop}/pods/resources?type=replicaSets&ownerReferencesUid={owned['uid']}{selector}"
+        answer = assert_list(rig, "pods", ["-n", "shop"], path, token, keep=mine, search="KINDS", order="asc")
+        assert len(answer.json["items"]) == 2
+    for uid in (".*", "", owned["uid"][:-1], owned["uid"] + "%2C"):
+        assert a.get(f"{shop}/pods/resources?type=replicaSets&ownerReferencesUid={uid}", token).json["items"] == []
+    # Only that spelling of the type filters.
+    path = f"{shop}/pods/resources?type=replicasets&ownerReferencesUid=none"
+    assert_list(rig, "pods", ["-n", "shop"], path, token)
+
+
+@pytest.mark.parametrize("collection", ["pods", "replicaSets"])
+def test_a_selector_of_nothing_asks_nobody(rig, a, shop, collection):
+    """U2: what the UI makes of a service without a selector."""
+    token = rig.portal_token("alice")
+    assert a.get(f"{shop}/services", token).ok
+    before = rig.a.counters()["upstream_calls"]
+    answer = a.get(f"{shop}/{collection}/resources?selector=-=undefined", token)
+    assert answer.json == {**ENVELOPE, "metadata": {}, "itemMetaData": {"allItemCount": 0, "remainingItemCount": 0}, "items": []}
+    assert rig.a.counters()["upstream_calls"] == before
+
+
+@pytest.mark.parametrize("collection", ["pods", "replicaSets"])
+@pytest.mark.parametrize("name", ["admin", "alice"])
+def test_a_selector_that_is_none(rig, a, shop, collection, name):
+    answer = a.get(f"{shop}/{collection}/resources?selector=%21%21", rig.portal_token(name))
+    assert answer.json == bodies.result_status(bodies.BAD_REQUEST["resultMessage"], 400)
+
+
+@pytest.mark.parametrize("name", ["admin", "bob"])
+@pytest.mark.parametrize("place", ["shop", "ALL", "default"])
+def test_pods_of_a_node(rig, shop, owned, namespace, name, place):
+    rig.kube.apply(rig_module.pod(namespace, "kinds-far", nodeName="fake-node-1"))
+    path = f"/clusters/{rig.cluster}/namespaces/{place}/pods/nodes/fake-node-1"
+    scope = ["-A", "--field-selector", "spec.nodeName=fake-node-1"]
+    answer = assert_list(rig, "pods", scope, path, rig.portal_token(name), order_by="name", order="asc")
+    assert "kinds-far" in answer.names and {item["nodes"] for item in answer.json["items"]} == {"fake-node-1"}
+
+
+def test_a_node_name_is_not_a_condition(rig, a, shop, owned):
+    """A comma in the path must not add a condition to the field selector."""
+    token = rig.portal_token("admin")
+    for name in ("no-such-node", "%2Cmetadata.namespace=shop", "fake-node-1%2Cmetadata.namespace!=shop", "a%3Db"):
+        answer = a.get(f"{shop}/pods/nodes/{name}", token)
+        assert answer.ok and answer.json["items"] == [], answer
+
+
+@pytest.mark.parametrize("wanted", ["", "?searchName=kinds-naked", "?limit=1&orderBy=name&order=asc", "?searchName=nobody"])
+@pytest.mark.parametrize("name", PEOPLE)
+def test_pod_labels(rig, a, shop, owned, name, wanted):
+    def listed():
+        return [item["labels"] for item in a.get(f"{shop}/pods{wanted}", rig.portal_token(name)).json["items"]]
+
+    def attempt():
+        before, answer = listed(), a.get(f"{shop}/pods/labels{wanted}", rig.portal_token(name))
+        return (before, answer) if before == listed() else None
+    rows, answer = rig_module.poll(30, "pods to settle", attempt)
+    values = {}
+    for key, value in (pair for row in rows if row != "-" for pair in row.items()):
+        values.setdefault(key, set()).add(value)
+    assert answer.json == {**ENVELOPE, "metadata": None, "itemMetaData": None,
+                           "items": [{"labels": {key: sorted(values[key]) for key in values}}]}
+    assert wanted != "?searchName=kinds-naked" or values == {"app": {"kinds-web-like"}, "kinds": {"naked"}}
+
+
+@pytest.mark.parametrize("selector", ["", "app=kinds-web", "app in (kinds-set,kinds-api)", "app=nobody"])
+@pytest.mark.parametrize("name", PEOPLE)
+def test_replica_sets_of_a_selector(rig, a, shop, name, selector):
+    """All of them, as the API server lists them; paging plays no part (contract 8.2)."""
+    path = f"{shop}/replicaSets/resources{api.query(selector=selector, limit=1, offset=5, searchName='x', orderBy='name')}"
+    scope = ["-n", "shop", *(["-l", selector] if selector else [])]
+    found, answer = settled(rig, "replicasets", scope, lambda: a.get(path, rig.portal_token(name)))
+    assert answer.json["items"] == [expect.workload_row(item) for item in found["items"]]
+    assert answer.json["itemMetaData"] == {"allItemCount": len(found["items"]), "remainingItemCount": 0}
+
+
+RELATED = ["pods/resources?selector=a=b", "pods/labels", "replicaSets/resources?selector=a=b"]
+
+
+@pytest.mark.parametrize("read", RELATED + ["pods/nodes/fake-node-1"])
+def test_who_may_not_see_what_is_related(rig, a, shop, namespace, read):
+    alice = rig.portal_token("alice")
+    before = rig.a.counters()["upstream_calls"]
+    for place in (namespace, "all", *(["shop"] if "nodes" in read else [])):
+        assert a.get(f"/clusters/{rig.cluster}/namespaces/{place}/{read}", alice).json == bodies.FORBIDDEN, place
+    assert a.get(f"{shop}/{read}", rig.identity_token("carol")).json == bodies.DENIED
+    assert a.get(f"{shop}/{read}").json == bodies.NO_TOKEN
+    assert rig.a.counters()["upstream_calls"] == before
+
+
+@pytest.mark.parametrize("read", RELATED + ["pods/nodes/fake-node-1"])
+def test_bad_parameters_of_what_is_related(rig, a, shop, read):
+    token, more = rig.portal_token("admin"), "&" if "?" in read else "?"
+    assert a.get(f"{shop}/{read}{more}limit=x", token).json == bodies.error_message("Requirements are missing. : limit", 0, None)
+    negative = a.get(f"{shop}/{read}{more}limit=-1", token)
+    assert negative.ok if read.startswith("replicaSets") else negative.json == bodies.BAD_REQUEST

@@ -2,6 +2,7 @@
 #include "kube_engine.h"
 
 #include "cleanup.h"
+#include "labels.h"
 #include "quantity.h"
 
 #include <stdlib.h>
@@ -43,6 +44,18 @@ static int feed_usage(void *ctx, const void *bytes, size_t len)
     return kube_usage_feed(ctx, bytes, len);
 }
 
+static int run_labels(struct list_run *run, struct buf *ret, struct app_error *err)
+{
+    struct buf rows AUTO(buf_finish_p) = BUF_INIT(4 * MIB);
+
+    if (list_run_finish_rows(run, &rows, err) < 0)
+        return -1;
+    buf_append_str(ret, "{\"metadata\":null,\"itemMetaData\":null,\"items\":[{\"labels\":");
+    if (kube_labels_collect((struct text){rows.data, rows.len}, ret, err) < 0)
+        return -1;
+    return buf_append_str(ret, "}]}");
+}
+
 static int run_names(struct list_run *run, struct buf *ret, struct app_error *err)
 {
     buf_append_str(ret, "{\"items\":[");
@@ -51,19 +64,41 @@ static int run_names(struct list_run *run, struct buf *ret, struct app_error *er
     return buf_append_str(ret, "]}");
 }
 
+/* @return the view of that name, NULL for the kind's own */
+static struct view *view_of(const char *name)
+{
+    static const struct {
+        const char *name;
+        struct view *view;
+    } views[] = {
+        {"names",  &kube_view_names        },
+        {"labels", &kube_view_labels       },
+        {"owned",  &kube_view_pods_by_owner}
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(views); i++)
+        if (strcmp(name, views[i].name) == 0)
+            return views[i].view;
+    return NULL;
+}
+
 static int run_list(const struct engine_case *c, struct buf *ret, struct app_error *err)
 {
-    bool names = strcmp(c->view, "names") == 0;
+    struct view *view = view_of(c->view);
     struct list_query query;
     struct list_run *run AUTO(list_run_destroy_p) = NULL;
     struct kube_usage *usage AUTO(kube_usage_destroy_p) = NULL;
 
     if (list_query_parse(&c->params, SEOUL_MIN, &query, err) < 0)
         return -1;
-    run = names ? list_run_create_view(&kube_view_names, false, &query, err)
-                : list_run_create(c->kind, &query, err);
+    if (strcmp(c->view, "unsorted") == 0)
+        query.order_by = LIST_UNSORTED;
+    run = view ? list_run_create_view(view, c->kind->list_metadata, &query, err)
+               : list_run_create(c->kind, &query, err);
     if (!run)
         return -1;
+    if (c->match.p)
+        list_run_set_match(run, c->match);
     if (c->usage.p) {
         usage = kube_usage_create();
         if (!usage || feed_chunks(feed_usage, usage, c->usage, c->chunk) < 0 ||
@@ -72,8 +107,10 @@ static int run_list(const struct engine_case *c, struct buf *ret, struct app_err
         list_run_set_usage(run, kube_usage_lookup, usage);
     }
     (void)feed_chunks(feed_list, run, c->in, c->chunk); /* finish says the same */
-    if (names)
+    if (view == &kube_view_names)
         return run_names(run, ret, err);
+    if (view == &kube_view_labels)
+        return run_labels(run, ret, err);
     buf_append_char(ret, '{');
     if (list_run_finish(run, ret, err) < 0)
         return -1;

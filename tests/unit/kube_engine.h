@@ -18,11 +18,12 @@ char *exact_copy(struct text t);
 
 struct engine_case {
     const struct kube_kind *kind;
-    const char *view; /* "list", "detail", "names" */
+    const char *view; /* "list", "detail", "names", "labels", "owned", "unsorted" */
     struct list_params params;
     struct text in;
     struct text usage; /* pod metrics; p NULL: none */
     size_t chunk;
+    struct text match; /* of the view "owned"; p NULL: none */
 };
 
 /** Run @p c; the whole answer object with braces goes to @p ret. @return 0 or -1 and @p err. */

@@ -108,7 +108,7 @@ static int run(const char *kind, const char *in, struct list_params params, stru
 {
     struct engine_case c = {
         kube_kind_find(kind), "list", params, text_of(in), {NULL, 0},
-            0
+            0, {NULL, 0}
     };
 
     return engine_run(&c, ret, err);
@@ -185,9 +185,13 @@ static void a_nul_in_an_annotation_breaks_nothing(void **state)
     struct buf got AUTO(buf_finish_p) = BUF_INIT(MIB);
     struct app_error err = {0};
     struct engine_case c = {
-        kube_kind_find("namespaces"), "detail", {.limit = {"1", 1}},
-          TEXT(one), { NULL,                0},
-          0
+        kube_kind_find("namespaces"),
+        "detail",
+        {.limit = {"1", 1}},
+        TEXT(one),
+        { NULL,                0},
+        0,
+        { NULL,                0}
     };
 
     (void)state;
@@ -425,8 +429,14 @@ static void usage_matches_namespace_and_name(void **state)
         "{\"metadata\":{\"name\":\"web\",\"namespace\":\"a-b\"},\"containers\":[]},"
         "{\"metadata\":{\"name\":\"web\",\"namespace\":\"a\"},\"containers\":[]}]}";
     struct engine_case c = {
-        kube_kind_find("pods"), "list", {.order_by = {"namespace", 9}}, TEXT(pods),
-        TEXT(metrics),          0};
+        kube_kind_find("pods"),
+        "list",
+        {.order_by = {"namespace", 9}},
+        TEXT(pods),
+        TEXT(metrics),
+        0,
+        { NULL,                           0}
+    };
     struct buf got AUTO(buf_finish_p) = BUF_INIT(MIB);
     json_t *doc, *items;
 

@@ -74,7 +74,8 @@ static bool vector_passes(const json_t *v, const char *in, size_t chunk, struct 
                                       param(query, "offset"), param(query, "limit")},
         text_of(in),
         text_of(usage_text),
-        chunk
+        chunk,
+        param(query, "ownerReferencesUid")
     };
     struct app_error err = {0};
     int rc = engine_run(&c, got, &err);
