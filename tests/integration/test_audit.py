@@ -25,7 +25,7 @@ def test_a_refusal_by_rule_is_recorded(rig):
 
 def test_a_change_is_recorded_before_and_after(rig):
     before = rig.a.client.get(f"/clusters/{rig.cluster}", rig.portal_token("admin")).json
-    body = {"cluster": rig.cluster, "resourceName": before["name"], "description": "audited"}
+    body = {"cluster": rig.cluster, "resourceName": before["name"], "description": before["description"]}
     answer, request_id = ask(rig, "PATCH", "/clusters", "admin", body)
     assert answer.ok, answer
     assert [(row[0], row[1], row[2]) for row in rows(rig, request_id)] == [
