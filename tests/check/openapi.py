@@ -9,6 +9,7 @@ import yaml
 OPTIONAL = {
     "ListMeta": {"resourceVersion", "continue", "remainingItemCount", "selfLink"},
     "EnvVar": {"value", "valueFrom"},
+    "KubeSelector": {"matchLabels", "matchExpressions"},
     "GateRefusal": {"nextActionUrl"},
 }
 
