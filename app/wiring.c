@@ -172,7 +172,7 @@ int wiring_init(struct wiring *w, const char *config_path, enum wiring_level lev
     w->config = config_load(config_path, err);
     if (!w->config)
         return -1;
-    for (int i = WIRE_DATABASE; i <= (int)level; i++)
+    for (size_t i = WIRE_DATABASE; i < ARRAY_LEN(steps) && i <= (size_t)level; i++)
         if (steps[i](w, err) < 0)
             return -1;
     return 0;

@@ -27,8 +27,8 @@ struct route {
     const char *method;
     const char *path;
     http_handler handler;
-    enum route_rule rule;
     size_t body_max_bytes;
+    enum route_rule rule;
     enum route_mode mode;
 };
 

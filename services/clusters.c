@@ -119,9 +119,9 @@ static int write_list(const struct svc_call *call, const struct cluster_list *li
 int cluster_list(const struct svc_call *call, const struct page_params *params,
                  struct buf *ret_members, struct app_error *err)
 {
-    struct cluster_list list;
+    struct cluster_list list = {0};
     struct list_query query;
-    struct page page;
+    struct page page = {0};
 
     if (page_query(call, params, &query, err) < 0 || read_clusters(call, &list, err) < 0 ||
         page_clusters(call, &list, &query, &page, err) < 0)

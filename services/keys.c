@@ -113,7 +113,7 @@ static int ensure_one(const struct key_place *place, const struct family *f, str
     char owner[LEASE_OWNER_BYTES];
     struct lease lease = {.name = f->lease, .owner = owner, .ttl_ms = LEASE_TTL_MS};
     struct app_error ignored;
-    size_t count;
+    size_t count = 0;
     int rc;
 
     if (count_keys(place, f, &count, err) < 0)
