@@ -14,6 +14,7 @@
 
 #define HEADERS_MAX 32
 #define RAW_MAX_BYTES (16u * KIB)
+#define SMALL_ANSWER_BYTES (256u * KIB)
 
 struct header_list {
     struct http_extra h[HEADERS_MAX];
@@ -75,6 +76,33 @@ static void write_failure(struct request *r)
     }
 }
 
+/*
+ * An answer stays in memory until its client has taken it, long after its worker is free again: all
+ * large ones share one bound. Small ones are bounded by the number of connections.
+ */
+static void hold(struct request *r)
+{
+    struct server *s = r->server;
+    size_t len = r->res.body.len;
+
+    if (len <= SMALL_ANSWER_BYTES)
+        return;
+    if (atomic_fetch_add(&s->answers_held, len) + len <= s->o.answers_max_bytes) {
+        r->held_bytes = len;
+        return;
+    }
+    atomic_fetch_sub(&s->answers_held, len);
+    counter_add(CTR_SHED, 1);
+    r->has_failed = true;
+    app_fail(&r->err, APP_OVERLOADED, "answers that were not taken fill the memory for them");
+}
+
+void answer_release(struct request *r)
+{
+    atomic_fetch_sub(&r->server->answers_held, r->held_bytes);
+    r->held_bytes = 0;
+}
+
 /* A handler whose answer did not fit has lost it: say so instead of sending a part. */
 static void settle(struct request *r)
 {
@@ -84,6 +112,8 @@ static void settle(struct request *r)
     }
     if (r->is_empty_answer && !r->gate_status && !r->has_failed)
         buf_finish(&r->res.body);
+    if (!r->gate_status && !r->has_failed)
+        hold(r);
     r->status = choose_status(r);
     if (r->gate_status || r->has_failed)
         write_failure(r);

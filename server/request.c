@@ -535,6 +535,7 @@ void request_completed(void *cls, struct MHD_Connection *mhd, void **request,
     *request = NULL;
     if (r->step != STEP_HEADER)
         answer_account(r, why == MHD_REQUEST_TERMINATED_COMPLETED_OK || r->is_raw);
+    answer_release(r);
     conn_enter(r->conn, CONN_IDLE);
     if (r->is_counted)
         atomic_fetch_sub(&s->in_flight, 1);

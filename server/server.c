@@ -55,6 +55,7 @@ static const struct int_option size_options[] = {
     INT_OPTION(uri_max_bytes, CFG_NET_URI_MAX_BYTES),
     INT_OPTION(body_max_bytes, CFG_NET_BODY_MAX_BYTES),
     INT_OPTION(request_memory_max_bytes, CFG_REQUEST_MEMORY_MAX_BYTES),
+    INT_OPTION(answers_max_bytes, CFG_REQUEST_ANSWERS_MAX_BYTES),
 };
 
 void server_options_from_config(const struct config *c, struct server_options *ret)

@@ -45,8 +45,9 @@ struct server_options {
     int header_count_max;
     int request_deadline_ms;
     size_t request_memory_max_bytes;
-    int per_user_max;  /* requests of one principal (auth_id) on or waiting for the pool */
-    int in_flight_max; /* requests on or waiting for the pool, all together */
+    size_t answers_max_bytes; /* large answers that clients have not taken yet, all together */
+    int per_user_max;         /* requests of one principal (auth_id) on or waiting for the pool */
+    int in_flight_max;        /* requests on or waiting for the pool, all together */
     int worker_threads, queue_max, queue_wait_ms;
     int drain_accept_ms, drain_ms;
     const char *const *cors_origins; /* borrowed; {"*"}: any */

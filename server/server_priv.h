@@ -119,7 +119,8 @@ struct server {
     struct watch watch;
     struct pool *pool;
     _Atomic int phase;
-    _Atomic int in_flight; /* not the management listener's */
+    _Atomic int in_flight;       /* not the management listener's */
+    _Atomic size_t answers_held; /* bytes of large answers on their way to clients */
     _Atomic uint64_t request_serial;
     char instance[9]; /* random part of the request ids made here */
     struct readiness readiness[READINESS_MAX];
@@ -177,6 +178,7 @@ struct request {
     int64_t start_us;
     int status; /* sent */
     size_t answer_bytes;
+    size_t held_bytes;   /* its part of server.answers_held */
     struct text raw_uri; /* points into room */
     char room[];         /* the raw URI, then its decoded segments */
 };
@@ -192,6 +194,8 @@ void request_completed(void *cls, struct MHD_Connection *mhd, void **request,
 enum MHD_Result answer_queue(struct request *r);
 /** Answer past it and end the connection (returns MHD_NO). */
 enum MHD_Result answer_raw(struct request *r);
+/** Give back what the answer held of the memory for large answers; it is sent or lost. */
+void answer_release(struct request *r);
 /** The access-log line and the metrics of a finished request; @p is_whole: the client got all of
  * the answer. */
 void answer_account(struct request *r, bool is_whole);

@@ -280,6 +280,37 @@ static void client_that_does_not_read_is_given_up(void **state)
     srv_stop(&s);
 }
 
+static void answers_that_are_not_taken_have_a_bound(void **state)
+{
+    struct server_options o;
+    struct cli_answer *a = malloc(sizeof *a);
+    struct srv s;
+    int fd;
+
+    (void)state;
+    srv_options(&o);
+    o.answers_max_bytes = 40000000;
+    srv_start(&s, &o);
+    fd = ask_begin(s.portal, "/huge?limit=30000000", "alice");
+    UNTIL(atomic_load(&srv_state.handled) == 1);
+    usleep(200000);
+    cli_ask(s.portal, GET("/huge?limit=30000000"), a);
+    assert_overloaded(a);
+    cli_ask(s.portal, GET("/huge?limit=50000"), a); /* a small one does not count */
+    assert_int_equal(a->status, 200);
+    assert_true(a->body_len > 50000);
+    close(fd);
+    UNTIL(server_in_flight(s.server) == 0);
+    fd = ask_begin(s.portal, "/huge?limit=30000000", "alice");
+    UNTIL(atomic_load(&srv_state.handled) == 4);
+    usleep(200000);
+    assert_int_equal(server_in_flight(s.server), 1); /* accepted: it waits for its client */
+    close(fd);
+    UNTIL(server_in_flight(s.server) == 0);
+    srv_stop(&s);
+    free(a);
+}
+
 /* libmicrohttpd's change log names a fault in which ready connections are skipped while others are
  * being suspended. */
 struct hammer {
@@ -562,6 +593,7 @@ int main(void)
         cmocka_unit_test(users_take_turns),
         cmocka_unit_test(deadline_cancels_a_request),
         cmocka_unit_test(client_that_does_not_read_is_given_up),
+        cmocka_unit_test(answers_that_are_not_taken_have_a_bound),
         cmocka_unit_test(ready_connections_are_served_while_others_are_suspended),
         cmocka_unit_test(too_many_connections_are_told_so),
         cmocka_unit_test(one_address_has_a_limit),
