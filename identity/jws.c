@@ -9,9 +9,8 @@
 #include <openssl/hmac.h>
 #include <string.h>
 
-#define HEADER_MAX_CHARS                                                                           \
-    2732 /* of JWS_HEADER_MAX_BYTES in base64url: four for each begun three                        \
-          */
+/* JWS_HEADER_MAX_BYTES in base64url: four for each begun three */
+#define HEADER_MAX_CHARS 2732
 
 static const struct {
     const char *name;
