@@ -163,6 +163,7 @@ int command_serve(const struct arguments *args)
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGHUP); /* the terminal is gone: no reason to cut answers off */
     pthread_sigmask(SIG_BLOCK, &signals, NULL);
     signal(SIGPIPE, SIG_IGN);
     if (wiring_init(&w, args->option[OPT_config], WIRE_SERVICES, &err) < 0)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Somebody who means harm: a cluster that answers to hurt, a person who tries every door (P1, P6, P9)."""
 import secrets
-import shutil
+import signal
 
 import pytest
 
@@ -20,7 +20,6 @@ def faulty():
     faulty = faulty_kube.FaultyKube().start()
     yield faulty
     faulty.stop()
-    shutil.rmtree(faulty.folder)
 
 
 @pytest.fixture
@@ -68,3 +67,12 @@ def test_labels_of_namespaces_cost_no_memory(rig, server, faulty, cluster):
     answer = server.client.get(f"/clusters/{cluster}/users/namespacesList", rig.identity_token("admin"))
     assert answer.ok and [item["cpNamespace"] for item in answer.json["items"]] == ["ALL"] + ["n"] * 90, answer
     assert peak_bytes(server) - before < 100 * MIB
+
+
+@pytest.mark.parametrize("sent", [[signal.SIGHUP], [signal.SIGTERM, signal.SIGTERM, signal.SIGINT]], ids=["hang-up", "impatient"])
+def test_signals_that_end_a_server_let_it_tidy_up(rig, sent):
+    server = rig.server(f"signal-{secrets.token_hex(3)}", "it_main", **{"identity.issuer": rig.issuer}).start()
+    for number in sent:
+        server.process.send_signal(number)
+    assert server.process.wait(30) == 0
+    assert '"event":"stopped"' in server.log()
