@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Every resource kind as tables. Source: portal contract 13.8, 13.9, 13.13-13.16; errata U1, U2;
- * BUG-24 (port from containerPort), BUG-25 (minReadySeconds), BUG-28 (empty containerStatuses).
+ * Every resource kind as tables. Source: portal contract 13.8, 13.9, 13.13-13.16, 13.19; errata U1,
+ * U2; BUG-24 (port from containerPort), BUG-25 (minReadySeconds), BUG-26 (times of events), BUG-28
+ * (empty containerStatuses).
  */
 #include "cleanup.h"
 #include "view.h"
@@ -378,6 +379,23 @@ static const struct view_field service_detail[] = {
 VIEW_TABLE(services_list, "services list", service_row, NULL);
 VIEW_TABLE(services_detail, "service", service_detail, "metadata spec");
 
+/* ---- events ---- */
+
+static const struct view_field event_source_fields[] = {
+    FIELD_OR("component", "component", VIEW_STRING, "\"\""),
+    FIELD_OR("host", "host", VIEW_STRING, "\"\""), VIEW_END};
+static const struct view_field event_row[] = {
+    FIELD("message", "message", VIEW_STRING),
+    NESTED("source", "source", VIEW_OBJECT, NULL, event_source_fields),
+    FIELD("filePath", "involvedObject.fieldPath", VIEW_DASH),
+    FIELD("count", "count", VIEW_INT),
+    FIELD_OR("firstTimestamp", "firstTimestamp", VIEW_TIME, "\"-\""),
+    FIELD_OR("lastTimestamp", "lastTimestamp", VIEW_TIME, "\"-\""),
+    FIELD_OR("creationTimestamp", "metadata.creationTimestamp", VIEW_TIME, "\"-\""), /* BUG-26 */
+    VIEW_END};
+VIEW_TABLE(events_list, "events list", event_row, NULL);
+VIEW_TABLE(events_detail, "event", event_row, "metadata");
+
 /* ---- all kinds ---- */
 
 const struct kube_kind kube_kinds[] = {
@@ -390,6 +408,7 @@ const struct kube_kind kube_kinds[] = {
     {"replicaSets", "apps", "v1", "replicasets", "ReplicaSet", true,  true,  &replica_sets_list,
      &replica_sets_detail                                                                                        },
     {"services",    "",     "v1", "services",    "Service",    true,  true,  &services_list,     &services_detail},
+    {"events",      "",     "v1", "events",      "Event",      true,  false, &events_list,       &events_detail  },
 };
 const size_t kube_kind_count = ARRAY_LEN(kube_kinds);
 

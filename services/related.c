@@ -13,7 +13,7 @@
 #define ROWS_MAX_BYTES (64 * MIB)
 #define EMPTY_LIST "{\"metadata\":{},\"items\":[]}"
 
-enum paging { AS_ASKED, WHOLE };
+enum paging { AS_ASKED, WHOLE, FIRST_TEN };
 
 static const struct relation {
     const char *collection;
@@ -22,24 +22,33 @@ static const struct relation {
     bool is_of_cluster; /* the path's namespace plays no part */
     enum paging paging;
 } relations[] = {
-    [RELATED_PODS] = {"pods",        NULL,            NULL,                     false, AS_ASKED},
-    [RELATED_OWNED_PODS] = {"pods",        NULL,            &kube_view_pods_by_owner, false, AS_ASKED},
-    [RELATED_NODE_PODS] = {"pods",        "spec.nodeName", NULL,                     true,  AS_ASKED},
-    [RELATED_POD_LABELS] = {"pods",        NULL,            &kube_view_labels,        false, AS_ASKED},
-    [RELATED_REPLICA_SETS] = {"replicaSets", NULL,            NULL,                     false, WHOLE   },
+    [RELATED_PODS] = {"pods",        NULL,                  NULL,                     false, AS_ASKED },
+    [RELATED_OWNED_PODS] = {"pods",        NULL,                  &kube_view_pods_by_owner, false, AS_ASKED },
+    [RELATED_NODE_PODS] = {"pods",        "spec.nodeName",       NULL,                     true,  AS_ASKED },
+    [RELATED_POD_LABELS] = {"pods",        NULL,                  &kube_view_labels,        false, AS_ASKED },
+    [RELATED_REPLICA_SETS] = {"replicaSets", NULL,                  NULL,                     false, WHOLE    },
+    [RELATED_EVENTS] = {"events",      NULL,                  NULL,                     false, FIRST_TEN},
+    [RELATED_EVENTS_OF_UID] = {"events",      "involvedObject.uid",  NULL,                     false, FIRST_TEN},
+    [RELATED_EVENTS_OF_NAME] = {"events",      "involvedObject.name", NULL,                     true,  FIRST_TEN},
 };
 
-/* A number that is none is refused even where it plays no part. */
+/* Where limit and offset play no part, a number that is none is refused all the same. */
 static int query_of(const struct svc_call *call, const struct related_request *req,
                     enum paging paging, struct list_query *ret, struct app_error *err)
 {
-    if (page_query(call, &req->page, ret, err) < 0 &&
+    struct page_params page = req->page;
+
+    if (page_query(call, &page, ret, err) < 0 &&
         (paging == AS_ASKED || err->code == APP_PARAM_TYPE))
         return -1;
     if (paging == WHOLE)
         *ret = (struct list_query){.order_by = LIST_UNSORTED,
                                    .utc_offset_min = call->services->config.utc_offset_min};
-    return 0;
+    if (paging != FIRST_TEN)
+        return 0;
+    page.limit = "10";
+    page.offset = "0";
+    return page_query(call, &page, ret, err);
 }
 
 static int select_by(const struct svc_call *call, const struct related_request *in,

@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /** Lists of what belongs to another object: the pods of a selector, owner or node, replica sets of
- * a selector, the labels in use (contract 13.14, 13.15). */
+ * a selector, the labels in use, events (contract 13.14, 13.15, 13.19). */
 #ifndef CP_SERVICES_RELATED_H
 #define CP_SERVICES_RELATED_H
 #include "resources.h"
 
 enum related {
-    RELATED_PODS,        /* value: a label selector */
-    RELATED_OWNED_PODS,  /* the same, of which owner_uid is the first owner (BUG-51: exactly) */
-    RELATED_NODE_PODS,   /* value: the node's name; of the whole cluster */
-    RELATED_POD_LABELS,  /* no value; one item with the distinct values of each label */
-    RELATED_REPLICA_SETS /* value: a label selector; all of them, as the API server lists them */
+    RELATED_PODS,           /* value: a label selector */
+    RELATED_OWNED_PODS,     /* the same, of which owner_uid is the first owner (BUG-51: exactly) */
+    RELATED_NODE_PODS,      /* value: the node's name; of the whole cluster */
+    RELATED_POD_LABELS,     /* no value; one item with the distinct values of each label */
+    RELATED_REPLICA_SETS,   /* value: a label selector; all of them, as the API server lists them */
+    RELATED_EVENTS,         /* no value; of all events the first ten of the order */
+    RELATED_EVENTS_OF_UID,  /* the same, value: the uid of the object they are about */
+    RELATED_EVENTS_OF_NAME, /* the same, value: the object's name; of the whole cluster */
 };
 
 struct related_request {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Lists of what belongs to another object (contract 13.14, 13.15): which parameter says what is
- * wanted. */
+/* Lists of what belongs to another object (contract 13.14, 13.15, 13.19): which parameter says what
+ * is wanted. */
 #include "related.h"
 #include "call.h"
 #include "cleanup.h"
@@ -56,5 +56,24 @@ int portal_list_related_replica_sets(struct http_req *req, struct http_res *res,
     struct related_request wanted = {.what = RELATED_REPLICA_SETS,
                                      .value = req_query_joined(req, "selector")};
 
+    return answer(req, res, &wanted, err);
+}
+
+int portal_list_events(struct http_req *req, struct http_res *res, struct app_error *err)
+{
+    struct related_request wanted = {.what = RELATED_EVENTS};
+
+    return answer(req, res, &wanted, err);
+}
+
+/* Clients send type=node with a node's name: events of nodes are in no namespace of theirs. */
+int portal_list_object_events(struct http_req *req, struct http_res *res, struct app_error *err)
+{
+    const char *type = req_query_joined(req, "type");
+    struct related_request wanted = {.what = RELATED_EVENTS_OF_UID,
+                                     .value = req_var(req, "resourceUid")};
+
+    if (type && *type)
+        wanted.what = RELATED_EVENTS_OF_NAME;
     return answer(req, res, &wanted, err);
 }

@@ -10,6 +10,7 @@ they share under tests/contract/upstream/. Where the original's answer is a regi
 vector keeps it as "out" and carries the right answer as "expect", with the fault's id.
 """
 import copy
+import datetime
 import hashlib
 import json
 import pathlib
@@ -19,7 +20,7 @@ import urllib.parse
 
 HERE = pathlib.Path(__file__).resolve().parent
 ENVELOPE = ("resultCode", "resultMessage", "httpStatusCode", "detailMessage")
-KINDS = ("namespaces", "nodes", "pods", "deployments", "replicaSets", "services")
+KINDS = ("namespaces", "nodes", "pods", "deployments", "replicaSets", "services", "events")
 QUERY = ("searchName", "limit", "offset", "orderBy", "order")
 ITEM = re.compile(r"^/clusters/host-cluster-id(?:/namespaces/[^/]+)?/(%s)(?:/([^/]+))?$" % "|".join(KINDS))
 ERRORS = {400: "APP_BAD_REQUEST", 0: "APP_PARAM_TYPE"}
@@ -45,13 +46,18 @@ def target(path):
     return hit.group(1), "detail" if hit.group(2) else "list"
 
 
+def contract_time(text):
+    utc = datetime.datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ")
+    return (utc + datetime.timedelta(hours=9)).strftime("%Y-%m-%d %H:%M:%S")
+
+
 def container_ports(pod, upstream):
     for shown, real in zip(pod["containers"], upstream["spec"]["containers"]):
         for port, source in zip(shown["ports"] or [], real.get("ports") or []):
             port["port"] = str(source["containerPort"])
 
 
-def corrected(kind, view, out, upstream):
+def corrected(kind, view, query, out, upstream):
     """-> (id, the right answer), or None where the original is right."""
     right, ids = copy.deepcopy(out), []
     if (kind, view) == ("pods", "detail"):
@@ -64,6 +70,13 @@ def corrected(kind, view, out, upstream):
         for row in right["items"] if view == "list" else [right]:
             row["ports"] = row["ports"] or []
         ids.append("U1")
+    if kind == "events":
+        # All ties of the first ten keep the API server's order, as in the original.
+        by = (lambda i: i["metadata"]["name"]) if query.get("orderBy") == "name" else lambda i: i["metadata"]["creationTimestamp"]
+        items = sorted(upstream["items"], key=by, reverse=query.get("order") != "asc")
+        for row, item in zip(right["items"], items):
+            row["creationTimestamp"] = contract_time(item["metadata"]["creationTimestamp"])
+        ids.append("BUG-26")
     if (kind, view) == ("services", "detail"):
         right["selector"] = right["selector"] or "-"
         ids.append("U2")
@@ -117,11 +130,13 @@ def vector(row):
         result["query"].update(orderBy="name", order="asc")
     if view == "labels":  # the order is open; ours is bytewise
         out["items"][0]["labels"] = {key: sorted(values) for key, values in sorted(out["items"][0]["labels"].items())}
+    if kind == "events":  # the endpoint's own paging
+        result["query"].update(limit="10", offset="0")
     if view == "unsorted":  # the endpoint takes no paging
         result["query"] = {}
     result["in_file"] = share_body(calls[0]["resp"])
     result["out"] = out
-    right = corrected(kind, view, out, json.loads(calls[0]["resp"]))
+    right = corrected(kind, view, query, out, json.loads(calls[0]["resp"]))
     if right:
         result["expect"] = {"id": right[0], "out": right[1]}
     return result

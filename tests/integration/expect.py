@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the portal must show, computed from `kubectl get -o json` alone: contract 8.1, 8.3, 9, 13.8, 13.9, 13.13-13.16, written
-down a second time, in another language, by reading the contract and not the program."""
+"""What the portal must show, computed from `kubectl get -o json` alone: contract 8.1, 8.3, 9, 13.8, 13.9, 13.13-13.16,
+13.19, written down a second time, in another language, by reading the contract and not the program."""
 import datetime
 
 KST = datetime.timezone(datetime.timedelta(hours=9))
@@ -127,8 +127,18 @@ def service(item):
             "sessionAffinity": spec.get("sessionAffinity"), "selector": spec.get("selector") or "-"}  # U2
 
 
+def event_row(item):
+    source = item.get("source")
+    return {
+        "message": item.get("message"),
+        "source": None if source is None else {"component": source.get("component", ""), "host": source.get("host", "")},
+        "filePath": text(item["involvedObject"].get("fieldPath")), "count": item.get("count") or 0,
+        **{name: contract_time(item.get(name)) or "-" for name in ("firstTimestamp", "lastTimestamp")},
+        "creationTimestamp": contract_time(item["metadata"]["creationTimestamp"])}  # BUG-26
+
+
 ROWS = {"pods": pod_row, "nodes": node_row, "namespaces": namespace_row, "deployments": workload_row,
-        "replicaSets": workload_row, "services": service_row}
+        "replicaSets": workload_row, "services": service_row, "events": event_row}
 DETAILS = {"deployments": deployment, "replicaSets": replica_set, "services": service}
 
 

@@ -288,3 +288,88 @@ def test_bad_parameters_of_what_is_related(rig, a, shop, read):
     assert a.get(f"{shop}/{read}{more}limit=x", token).json == bodies.error_message("Requirements are missing. : limit", 0, None)
     negative = a.get(f"{shop}/{read}{more}limit=-1", token)
     assert negative.ok if read.startswith("replicaSets") else negative.json == bodies.BAD_REQUEST
+
+
+# ---------- events ----------
+def event(namespace, name, about, **more):
+    return {"apiVersion": "v1", "kind": "Event", "metadata": {"name": name, "namespace": namespace}, "involvedObject": about,
+            "reason": "Test", "type": "Normal", "reportingComponent": "test", "reportingInstance": "test", "action": "Test", **more}
+
+
+@pytest.fixture(scope="module")
+def events(rig, shop):
+    """13 events of one object, one of another with the same beginning of its uid, and one of a node."""
+    about = {"kind": "Pod", "namespace": "shop", "name": "kinds-pod", "uid": "kinds-uid", "apiVersion": "v1"}
+    rig.kube.apply(
+        event("shop", "kinds-full", {**about, "fieldPath": "spec.containers{c}"}, message="경고 <b>html</b>", count=3,
+              source={"component": "kubelet", "host": "fake-node-1"}, firstTimestamp="2024-01-01T00:00:00Z",
+              lastTimestamp="2024-01-01T00:05:00Z"),
+        *(event("shop", f"kinds-{i:02}", about, message=f"event {i}") for i in range(12)),
+        event("shop", "kinds-other", {**about, "uid": "kinds-uid-2"}, message="another"),
+        event("default", "kinds-node", {"kind": "Node", "name": "fake-node-1", "uid": "fake-node-1"}, message="of the node"))
+    return shop
+
+
+def assert_events(rig, scope, path, token, **wanted):
+    """At most ten, whatever the client asks for."""
+    names = {"search": "searchName", "order_by": "orderBy"}
+    query = api.query(limit=1, offset=3, **{names.get(k, k): v for k, v in wanted.items()})
+    found, answer = settled(rig, "events", scope, lambda: rig.a.client.get(path + ("&" + query[1:] if "?" in path else query), token))
+    meta, rows = expect.page("events", found["items"], limit=10, **wanted)
+    assert answer.json == {**ENVELOPE, "itemMetaData": meta, "items": rows}
+    return answer
+
+
+@pytest.mark.parametrize("wanted", [dict(), dict(search="KINDS"), dict(order_by="name", order="asc"), dict(search="full")], ids=str)
+@pytest.mark.parametrize("name", PEOPLE)
+def test_events(rig, events, name, wanted):
+    answer = assert_events(rig, ["-n", "shop"], f"{events}/events", rig.portal_token(name), **wanted)
+    assert len(answer.json["items"]) == (1 if wanted == dict(search="full") else 10)
+    if wanted == dict(search="full"):
+        assert answer.json["items"][0]["message"] == "경고 <b>html</b>" and answer.json["items"][0]["creationTimestamp"] != "-"
+
+
+@pytest.mark.parametrize("name", ["admin", "bob"])
+def test_events_of_all_namespaces(rig, events, name):
+    assert_events(rig, ["-A"], events.replace("/shop", "/all") + "/events", rig.portal_token(name), search="kinds")
+
+
+@pytest.mark.parametrize("name", PEOPLE)
+def test_events_of_an_object(rig, events, name):
+    scope = ["-n", "shop", "--field-selector", "involvedObject.uid=kinds-uid"]
+    answer = assert_events(rig, scope, f"{events}/events/resources/kinds-uid", rig.portal_token(name), order_by="name", order="asc")
+    assert answer.json["itemMetaData"] == {"allItemCount": 13, "remainingItemCount": 3}
+    none = rig.a.client.get(f"{events}/events/resources/kinds-uid%2Cmetadata.name!=x", rig.portal_token(name))
+    assert none.ok and none.json["items"] == []
+
+
+@pytest.mark.parametrize("place", ["shop", "ALL"])
+@pytest.mark.parametrize("name", ["admin", "bob"])
+def test_events_of_a_node(rig, events, name, place):
+    """By its name, and wherever they are."""
+    path = f"/clusters/{rig.cluster}/namespaces/{place}/events/resources/fake-node-1?type=node"
+    answer = assert_events(rig, ["-A", "--field-selector", "involvedObject.name=fake-node-1"], path, rig.portal_token(name))
+    assert "of the node" in [item["message"] for item in answer.json["items"]]
+
+
+def test_who_may_not_see_events(rig, a, events, namespace):
+    alice = rig.portal_token("alice")
+    before = rig.a.counters()["upstream_calls"]
+    for place in (namespace, "all"):
+        for read in ("events", "events/resources/kinds-uid"):
+            assert a.get(f"/clusters/{rig.cluster}/namespaces/{place}/{read}", alice).json == bodies.FORBIDDEN
+    assert a.get(f"{events}/events", rig.identity_token("carol")).json == bodies.DENIED
+    assert a.get(f"{events}/events").json == bodies.NO_TOKEN
+    # Her namespace in the path does not make the whole cluster's events hers; the refusal is recorded.
+    count = "SELECT COUNT(*) FROM cpx_audit WHERE outcome = 'refused' AND action = 'list of the whole cluster'"
+    recorded = int(rig.db.sql(count, "it_main")[0][0])
+    assert a.get(f"{events}/events/resources/fake-node-1?type=node", alice).json == bodies.FORBIDDEN
+    assert rig.a.counters()["upstream_calls"] == before
+    assert int(rig.db.sql(count, "it_main")[0][0]) == recorded + 1
+
+
+@pytest.mark.parametrize("read", ["events", "events/resources/kinds-uid"])
+def test_bad_parameters_of_events(rig, a, events, read):
+    token = rig.portal_token("alice")
+    assert a.get(f"{events}/{read}?offset=x", token).json == bodies.error_message("Requirements are missing. : offset", 0, None)
+    assert len(a.get(f"{events}/{read}?limit=-1&offset=-5", token).json["items"]) == 10

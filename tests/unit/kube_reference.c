@@ -57,12 +57,14 @@ static json_t *as_text(const json_t *v)
     return json_string(number);
 }
 
+/* @return NULL when it is no time */
 static json_t *as_time(const json_t *v)
 {
     char text[CLOCK_TEXT_BYTES];
     struct text t = string_of(v);
+    size_t len = t.p ? clock_vtime(t, SEOUL_MIN, text) : 0;
 
-    return json_stringn(text, t.p ? clock_vtime(t, SEOUL_MIN, text) : 0);
+    return len ? json_stringn(text, len) : NULL;
 }
 
 static json_t *annotations(json_t *map)
@@ -215,7 +217,7 @@ static bool is_there(const struct view_field *f, const json_t *v)
 
 static json_t *value(const struct view_field *f, const json_t *base)
 {
-    json_t *v = f->path ? at(base, f->path) : NULL;
+    json_t *v = f->path ? at(base, f->path) : NULL, *time;
 
     switch (f->conv) {
     case VIEW_TEXT:
@@ -223,7 +225,8 @@ static json_t *value(const struct view_field *f, const json_t *base)
             return as_text(v);
         return json_string_length(v) > 0 ? json_incref(v) : missing(f);
     case VIEW_TIME:
-        return as_time(v);
+        time = as_time(v);
+        return time ? time : missing(f);
     case VIEW_ANNOTATIONS:
         return annotations(v);
     case VIEW_OBJECT:
