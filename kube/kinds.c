@@ -128,6 +128,12 @@ static const struct view_field node_detail[] = {
     NESTED("addresses", "status.addresses[]", VIEW_LIST, NULL, address_fields),
     NESTED("info", "status.nodeInfo", VIEW_OBJECT, NULL, node_info_fields),
     VIEW_END};
+static const struct view_field node_ready[] = {
+    FOLD("status.conditions[]", condition_fields, fold_ready), CUSTOM("ready", NULL, render_ready),
+    VIEW_END};
+VIEW_TABLE(nodes_ready, "node ready", node_ready, NULL);
+const struct kube_kind kube_node_ready = {"nodes", "",    "v1", "nodes",     "Node",
+                                          false,   false, NULL, &nodes_ready};
 VIEW_TABLE(nodes_list, "nodes list", node_row, NULL);
 VIEW_TABLE(nodes_detail, "node", node_detail, "metadata spec status");
 

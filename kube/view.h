@@ -111,6 +111,9 @@ extern struct view kube_view_pods_by_owner;
 /** The labels alone, {} when there are none; for kube_labels_collect(). */
 extern struct view kube_view_labels;
 
+/** A node as a detail that is only "ready": status of its condition, or null. Not in kube_kinds. */
+extern const struct kube_kind kube_node_ready;
+
 extern const struct kube_kind kube_kinds[];
 extern const size_t kube_kind_count;
 

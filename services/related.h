@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /** Lists of what belongs to another object: the pods of a selector, owner or node, replica sets of
- * a selector, the labels in use, events (contract 13.14, 13.15, 13.19). */
+ * a selector, the labels in use, events; the addresses behind a service (contract 13.14, 13.15,
+ * 13.18, 13.19). */
 #ifndef CP_SERVICES_RELATED_H
 #define CP_SERVICES_RELATED_H
 #include "resources.h"
@@ -32,5 +33,12 @@ struct related_request {
  */
 int related_list(const struct svc_call *call, const struct related_request *req,
                  struct buf *ret_members, struct app_error *err)
+    __attribute__((warn_unused_result));
+
+/** Append the member "endpoints": the addresses behind the service @p ref names, with the state of
+ * their nodes. Reads as the caller, and the nodes as the server; fails when a node cannot be read.
+ */
+int related_endpoints(const struct svc_call *call, const struct resource_ref *ref,
+                      struct buf *ret_members, struct app_error *err)
     __attribute__((warn_unused_result));
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Lists of what belongs to another object (contract 13.14, 13.15, 13.19): which parameter says what
- * is wanted. */
+/* Lists of what belongs to another object (contract 13.14, 13.15, 13.18, 13.19): which parameter
+ * says what is wanted. */
 #include "related.h"
 #include "call.h"
 #include "cleanup.h"
@@ -76,4 +76,17 @@ int portal_list_object_events(struct http_req *req, struct http_res *res, struct
     if (type && *type)
         wanted.what = RELATED_EVENTS_OF_NAME;
     return answer(req, res, &wanted, err);
+}
+
+int portal_get_endpoints(struct http_req *req, struct http_res *res, struct app_error *err)
+{
+    struct svc_call call = call_of(req);
+    struct resource_ref ref = {.cluster_id = req_var(req, "cluster"),
+                               .namespace_name = req_var(req, "namespace"),
+                               .name = req_var(req, "resourceName")};
+    struct buf members AUTO(buf_finish_p) = BUF_INIT(MEMBERS_MAX_BYTES);
+
+    if (related_endpoints(&call, &ref, &members, err) < 0)
+        return -1;
+    return res_success_raw(req, res, &members, err);
 }

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the portal must show, computed from `kubectl get -o json` alone: contract 8.1, 8.3, 9, 13.8, 13.9, 13.13-13.16,
-13.19, written down a second time, in another language, by reading the contract and not the program."""
+13.18, 13.19, written down a second time, in another language, by reading the contract and not the program."""
 import datetime
 
 KST = datetime.timezone(datetime.timedelta(hours=9))
@@ -135,6 +135,18 @@ def event_row(item):
         "filePath": text(item["involvedObject"].get("fieldPath")), "count": item.get("count") or 0,
         **{name: contract_time(item.get(name)) or "-" for name in ("firstTimestamp", "lastTimestamp")},
         "creationTimestamp": contract_time(item["metadata"]["creationTimestamp"])}  # BUG-26
+
+
+def endpoints(item, nodes):
+    """@nodes: by name. Ready addresses first, then the others (BUG-48); a subset without ports is none."""
+    def ready(name):
+        found = [c["status"] for c in nodes[name]["status"].get("conditions", []) if c["type"] == "Ready"] if name else []
+        return found[0] if found else "[-]"
+    return [{"host": address.get("ip"), "nodes": address.get("nodeName") or "[-]", "ready": ready(address.get("nodeName")),
+             "ports": [{"name": port.get("name") or "[-]", "port": port["port"], "protocol": port.get("protocol")}
+                       for port in subset["ports"]]}
+            for subset in item.get("subsets") or [] if subset.get("ports")
+            for address in (subset.get("addresses") or []) + (subset.get("notReadyAddresses") or [])]
 
 
 ROWS = {"pods": pod_row, "nodes": node_row, "namespaces": namespace_row, "deployments": workload_row,

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-cp_unit_test(test_kube_related SOURCES test_kube_related.c USES kube net base)
+cp_unit_test(test_kube_related SOURCES test_kube_related.c kube_engine.c USES kube net base)
