@@ -103,30 +103,32 @@ static bool endpoints_match(const json_t *v)
     return same && nodes_match(v, in);
 }
 
+static int is_vector(const struct dirent *e)
+{
+    return strstr(e->d_name, ".json") != NULL;
+}
+
 static void vectors_of_endpoints_match(void **state)
 {
     static const char folder[] = CP_SOURCE_DIR "/tests/contract/endpoints";
-    DIR *dir = opendir(folder);
-    int count = 0;
+    struct dirent **names;
+    int count = scandir(folder, &names, is_vector, alphasort);
 
     (void)state;
-    assert_non_null(dir);
-    for (struct dirent *e = readdir(dir); e; e = readdir(dir)) {
+    assert_true(count >= 6);
+    for (int i = 0; i < count; i++) {
         char path[768];
         json_t *v;
 
-        if (!strstr(e->d_name, ".json"))
-            continue;
-        snprintf(path, sizeof(path), "%s/%s", folder, e->d_name);
+        snprintf(path, sizeof(path), "%s/%s", folder, names[i]->d_name);
         v = json_load_file(path, 0, NULL);
         if (!v || !endpoints_match(v))
-            fail_msg("%s", e->d_name);
+            fail_msg("%s", names[i]->d_name);
         json_decref(v);
-        count++;
+        free(names[i]);
     }
-    closedir(dir);
+    free(names);
     print_message("endpoints    %d vectors\n", count);
-    assert_true(count >= 6);
 }
 
 /* Every address repeats the ports: a small object can ask for a large answer. */
