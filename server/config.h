@@ -80,6 +80,6 @@ const char *config_warnings(const struct config *c);
 /** The sample file (cp-portal config-sample): every key with its default, commented out, and its
  * help. */
 int config_write_sample(struct buf *out);
-/** The documentation table (Markdown). */
+/** The page docs/operations/configuration.md (Markdown). */
 int config_write_docs(struct buf *out);
 #endif

@@ -87,6 +87,10 @@ static void write_cell(struct buf *out, const char *s)
 
 int config_write_docs(struct buf *out)
 {
+    buf_append_str(out, "# Configuration\n\n"
+                        "One YAML file (`version: 1`, nested keys), overridden by environment "
+                        "variables; secrets are files. Made by `cp-portal config-docs`; `cp-portal "
+                        "config-sample` prints a file to start from.\n\n");
     buf_append_str(out, "| key | environment | type | unit | range | default | meaning |\n"
                         "|---|---|---|---|---|---|---|\n");
     for (int k = 0; k < CFG_COUNT; k++) {

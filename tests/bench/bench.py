@@ -50,4 +50,6 @@ def main(seconds):
 
 
 if __name__ == "__main__":
-    sys.exit(main(1 if "--smoke" in sys.argv[1:] else 4))
+    if sys.argv[1:] not in ([], ["--smoke"]):
+        sys.exit("usage: tests/bench/run [--smoke]")
+    sys.exit(main(1 if sys.argv[1:] else 4))

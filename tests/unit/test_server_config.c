@@ -421,9 +421,27 @@ static int remove_dir(void **state)
     return rmdir(dir);
 }
 
+static void the_documentation_page_is_the_table(void **state)
+{
+    static char page[65536];
+    struct buf docs AUTO(buf_finish_p) = BUF_INIT(sizeof page);
+    FILE *f = fopen(CP_SOURCE_DIR "/docs/operations/configuration.md", "r");
+    size_t len;
+
+    (void)state;
+    assert_non_null(f);
+    len = fread(page, 1, sizeof page - 1, f);
+    fclose(f);
+    page[len] = '\0';
+    assert_int_equal(config_write_docs(&docs), 0);
+    assert_string_equal(page,
+                        docs.data); /* cp-portal config-docs > docs/operations/configuration.md */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_documentation_page_is_the_table),
         cmocka_unit_test(defaults),
         cmocka_unit_test(nested_and_dotted_keys),
         cmocka_unit_test(bad_files),
