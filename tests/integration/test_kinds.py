@@ -320,12 +320,12 @@ def assert_events(rig, scope, path, token, **wanted):
     return answer
 
 
-@pytest.mark.parametrize("wanted", [dict(), dict(search="KINDS"), dict(order_by="name", order="asc"), dict(search="full")], ids=str)
+@pytest.mark.parametrize("wanted", [dict(), dict(search="KINDS"), dict(order_by="name", order="asc"), dict(search="s-full")], ids=str)
 @pytest.mark.parametrize("name", PEOPLE)
 def test_events(rig, events, name, wanted):
     answer = assert_events(rig, ["-n", "shop"], f"{events}/events", rig.portal_token(name), **wanted)
-    assert len(answer.json["items"]) == (1 if wanted == dict(search="full") else 10)
-    if wanted == dict(search="full"):
+    assert len(answer.json["items"]) == (1 if wanted == dict(search="s-full") else 10)
+    if wanted == dict(search="s-full"):
         assert answer.json["items"][0]["message"] == "경고 <b>html</b>" and answer.json["items"][0]["creationTimestamp"] != "-"
 
 
