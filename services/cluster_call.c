@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "cleanup.h"
+#include "clock.h"
 #include "internal.h"
+
+#define PING_TIMEOUT_US US_PER_S
 
 static enum kube_authority authority_of(enum user_type t)
 {
@@ -69,6 +73,18 @@ int cluster_call_as_server(const struct svc_call *call, const char *cluster_id,
     if (kube_identity_for(call->arena, KUBE_AS_SUPER_ADMIN, "cp-portal", NULL, identity, err) < 0)
         return -1;
     return call_as(call, cluster_id, identity, ret, err);
+}
+
+int cluster_call_ping(const struct svc_call *call, const char *cluster_id, struct app_error *err)
+{
+    struct kube_call kc AUTO(cluster_call_end) = {0};
+    int64_t limit_us = clock_mono_us() + PING_TIMEOUT_US;
+
+    if (cluster_call_own(call, cluster_id, &kc, err) < 0)
+        return -1;
+    if (kc.deadline_us > limit_us)
+        kc.deadline_us = limit_us;
+    return kube_ping(&kc, err);
 }
 
 void cluster_call_end(struct kube_call *kc)

@@ -2,7 +2,6 @@
 #include "clusters.h"
 #include "access.h"
 #include "cleanup.h"
-#include "clock.h"
 #include "cluster_store.h"
 #include "internal.h"
 #include "list.h"
@@ -13,7 +12,6 @@
 
 #include <string.h>
 
-#define PING_TIMEOUT_US US_PER_S
 #define NODE_LIST_MAX_BYTES (1 * MIB)
 #define UNKNOWN_VERSION "[-]"
 
@@ -38,15 +36,9 @@ static int write_model(const struct cluster_model *m, struct buf *out, struct ap
 
 static bool answers(const struct svc_call *call, const char *cluster_id)
 {
-    struct kube_call kc AUTO(cluster_call_end) = {0};
     struct app_error err;
-    int64_t limit_us = clock_mono_us() + PING_TIMEOUT_US;
 
-    if (cluster_call_own(call, cluster_id, &kc, &err) < 0)
-        return false;
-    if (kc.deadline_us > limit_us)
-        kc.deadline_us = limit_us;
-    return kube_ping(&kc, &err) == 0;
+    return cluster_call_ping(call, cluster_id, &err) == 0;
 }
 
 /* ---- list ---- */

@@ -45,6 +45,9 @@ int cluster_call_own(const struct svc_call *call, const char *cluster_id, struct
  * "cp-portal". */
 int cluster_call_as_server(const struct svc_call *call, const char *cluster_id,
                            struct kube_call *ret, struct app_error *err);
+/** Ask @p cluster_id, with its own credential, whether it answers: within one second, or the call's
+ * deadline. */
+int cluster_call_ping(const struct svc_call *call, const char *cluster_id, struct app_error *err);
 /** For AUTO(): gives ret->cluster back. */
 void cluster_call_end(struct kube_call *kc);
 

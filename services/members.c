@@ -2,7 +2,6 @@
 #include "members.h"
 #include "access.h"
 #include "cleanup.h"
-#include "clock.h"
 #include "internal.h"
 #include "list.h"
 #include "page.h"
@@ -14,7 +13,6 @@
 #include <string.h>
 
 #define NAMES_MAX_BYTES (4 * MIB) /* 60,000 namespaces of the longest name */
-#define PING_TIMEOUT_US US_PER_S
 
 /* UsersList: clusterType is "" for a list made here, null for one read from rows (contract 13.26).
  */
@@ -146,16 +144,10 @@ static int write_all_namespaces(const struct svc_call *call, const char *cluster
 
 static int ping(const struct svc_call *call, const char *cluster_id, struct app_error *err)
 {
-    struct kube_call kc AUTO(cluster_call_end) = {0};
     struct app_error why = {0};
-    int64_t limit_us = clock_mono_us() + PING_TIMEOUT_US;
 
-    if (cluster_call_own(call, cluster_id, &kc, &why) == 0) {
-        if (kc.deadline_us > limit_us)
-            kc.deadline_us = limit_us;
-        if (kube_ping(&kc, &why) == 0)
-            return 0;
-    }
+    if (cluster_call_ping(call, cluster_id, &why) == 0)
+        return 0;
     app_refuse(err, MSG_UNABLE_TO_COMMUNICATE_K8S_API_SERVER);
     memcpy(err->detail, why.detail, sizeof err->detail);
     return -1;
